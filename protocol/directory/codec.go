@@ -1,0 +1,211 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"interlock/crypto/oprf"
+	"interlock/crypto/token"
+	"interlock/crypto/vault"
+	"interlock/protocol/wire"
+)
+
+// Limits of what a directory may hold.
+const (
+	MaxServers   = 31
+	MaxAgencies  = 10_000
+	MaxAddresses = 16
+	MaxText      = 200 // bytes of a name, jurisdiction, contact or address
+)
+
+// ErrMalformed is what Decode returns, wrapped with the place.
+var ErrMalformed = errors.New("malformed directory")
+
+// Encode returns the bytes that the servers sign.
+func (d *Directory) Encode() ([]byte, error) {
+	m := &wire.Directory{
+		Genesis:   d.Genesis[:],
+		Version:   d.Version,
+		Epoch:     uint32(d.Epoch),
+		Threshold: uint32(d.Keys.Threshold),
+		PublicKey: d.Keys.Public[:],
+	}
+	for _, s := range d.Servers {
+		m.Servers = append(m.Servers, s.Message())
+	}
+	for _, a := range d.Agencies {
+		m.Agencies = append(m.Agencies, a.Message())
+	}
+	return wire.Marshal(m)
+}
+
+// Decode parses what Encode wrote and refuses anything else.
+func Decode(b []byte) (*Directory, error) {
+	var m wire.Directory
+	if err := wire.Unmarshal(b, &m); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	d := &Directory{Version: m.Version, Epoch: token.Epoch(m.Epoch)}
+	if len(m.Genesis) != len(d.Genesis) || len(m.PublicKey) != len(d.Keys.Public) {
+		return nil, fmt.Errorf("%w: genesis or public key has the wrong size", ErrMalformed)
+	}
+	copy(d.Genesis[:], m.Genesis)
+	var err error
+	if d.Servers, err = ServersOf(m.Servers); err != nil {
+		return nil, err
+	}
+	if d.Keys, err = KeySetOf(m.Threshold, m.PublicKey, d.Servers); err != nil {
+		return nil, err
+	}
+	if d.Agencies, err = AgenciesOf(m.Agencies); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// KeySetOf assembles the token keys of a set of servers and checks that the
+// shares belong to the public key.
+func KeySetOf(threshold uint32, public []byte, servers []Server) (oprf.KeySet, error) {
+	keys := oprf.KeySet{Threshold: int(threshold)}
+	if len(public) != len(keys.Public) {
+		return keys, fmt.Errorf("%w: public key of %d bytes", ErrMalformed, len(public))
+	}
+	copy(keys.Public[:], public)
+	for _, s := range servers {
+		keys.Shares = append(keys.Shares, s.Share)
+	}
+	if err := keys.Validate(); err != nil {
+		return keys, fmt.Errorf("%w: token keys: %w", ErrMalformed, err)
+	}
+	return keys, nil
+}
+
+// Message is the server as messages carry it.
+func (s Server) Message() *wire.Server {
+	return &wire.Server{
+		Index: uint32(s.Index), Name: s.Name, Key: s.Key[:], Addresses: s.Addresses,
+		Recipient: s.Recipient.String(), PublicShare: s.Share.Key[:],
+	}
+}
+
+// ServersOf parses servers numbered 1 to n, in order.
+func ServersOf(list []*wire.Server) ([]Server, error) {
+	if len(list) == 0 || len(list) > MaxServers {
+		return nil, fmt.Errorf("%w: %d servers, want 1 to %d", ErrMalformed, len(list), MaxServers)
+	}
+	servers := make([]Server, len(list))
+	for i, m := range list {
+		s := Server{Index: oprf.Index(m.Index), Name: m.Name, Addresses: m.Addresses}
+		s.Share.Index = s.Index
+		var err error
+		if s.Key, err = wire.ParsePeer(m.Key); err != nil {
+			return nil, fmt.Errorf("%w: server %d: %w", ErrMalformed, i+1, err)
+		}
+		if s.Recipient, err = vault.ParseRecipient(m.Recipient); err != nil {
+			return nil, fmt.Errorf("%w: server %d: %w", ErrMalformed, i+1, err)
+		}
+		if int(m.Index) != i+1 || len(m.PublicShare) != len(s.Share.Key) || !textFits(m.Name) || !addressesFit(m.Addresses) {
+			return nil, fmt.Errorf("%w: server %d: number, share, name or addresses", ErrMalformed, i+1)
+		}
+		copy(s.Share.Key[:], m.PublicShare)
+		servers[i] = s
+	}
+	return servers, nil
+}
+
+// Message is the agency as messages carry it.
+func (a Agency) Message() *wire.Agency {
+	return &wire.Agency{
+		Id: string(a.ID), Name: a.Name, Jurisdiction: a.Jurisdiction, Contact: a.Contact, Key: a.Key[:],
+		Recipient: a.Recipient.String(), Addresses: a.Addresses, Status: uint32(a.Status),
+	}
+}
+
+// AgenciesOf parses agencies in ascending order of id, without repetition of
+// an id or a key.
+func AgenciesOf(list []*wire.Agency) ([]Agency, error) {
+	if len(list) > MaxAgencies {
+		return nil, fmt.Errorf("%w: %d agencies, at most %d", ErrMalformed, len(list), MaxAgencies)
+	}
+	agencies := make([]Agency, len(list))
+	keys := make(map[wire.Peer]bool, len(list))
+	for i, m := range list {
+		a, err := agencyOf(m)
+		if err != nil {
+			return nil, fmt.Errorf("%w: agency %d: %w", ErrMalformed, i+1, err)
+		}
+		if keys[a.Key] || i > 0 && agencies[i-1].ID >= a.ID {
+			return nil, fmt.Errorf("%w: agency %d: out of order or twice", ErrMalformed, i+1)
+		}
+		keys[a.Key], agencies[i] = true, a
+	}
+	return agencies, nil
+}
+
+func agencyOf(m *wire.Agency) (Agency, error) {
+	a := Agency{
+		Name: m.Name, Jurisdiction: m.Jurisdiction, Contact: m.Contact,
+		Addresses: m.Addresses, Status: Status(m.Status),
+	}
+	if m.Status < uint32(Pending) || m.Status > uint32(Suspended) {
+		return a, fmt.Errorf("status %d", m.Status)
+	}
+	var err error
+	if a.ID, err = ParseAgencyID(m.Id); err != nil {
+		return a, err
+	}
+	if a.Key, err = wire.ParsePeer(m.Key); err != nil {
+		return a, err
+	}
+	if a.Recipient, err = vault.ParseRecipient(m.Recipient); err != nil {
+		return a, err
+	}
+	return a, a.CheckText()
+}
+
+// CheckText reports a name, jurisdiction, contact or address that is missing
+// or too long, in a sentence for whoever wrote it.
+func (a Agency) CheckText() error {
+	switch {
+	case a.Name == "" || !textFits(a.Name):
+		return fmt.Errorf("the agency's name must have 1 to %d bytes", MaxText)
+	case a.Jurisdiction == "" || !textFits(a.Jurisdiction):
+		return fmt.Errorf("the jurisdiction must have 1 to %d bytes, for example US-CO", MaxText)
+	case !textFits(a.Contact):
+		return fmt.Errorf("the contact must have at most %d bytes", MaxText)
+	case len(a.Addresses) == 0 || !addressesFit(a.Addresses):
+		return fmt.Errorf("the agency needs 1 to %d addresses of at most %d bytes", MaxAddresses, MaxText)
+	}
+	return nil
+}
+
+// ParseAgencyID checks the form of an agency's short name.
+func ParseAgencyID(s string) (AgencyID, error) {
+	ok := len(s) >= 2 && len(s) <= 32 && s[0] != '-' && s[len(s)-1] != '-'
+	for i := 0; i < len(s) && ok; i++ {
+		c := s[i]
+		ok = c == '-' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+	}
+	if !ok {
+		return "", errors.New("an agency's id is 2 to 32 lower-case letters, digits and inner hyphens, for example denver-pd")
+	}
+	return AgencyID(s), nil
+}
+
+// textFits reports whether s can stand in one line of a page or a terminal.
+func textFits(s string) bool {
+	if len(s) > MaxText {
+		return false
+	}
+	for _, r := range s {
+		if r < ' ' || r == 0x7f || r == 0xfffd {
+			return false
+		}
+	}
+	return true
+}
+
+func addressesFit(list []string) bool {
+	return len(list) <= MaxAddresses && !slices.ContainsFunc(list, func(s string) bool { return s == "" || !textFits(s) })
+}
