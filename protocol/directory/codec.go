@@ -14,7 +14,7 @@ import (
 // Limits of what a directory may hold.
 const (
 	MaxServers   = 31
-	MaxAgencies  = 10_000
+	MaxAgencies  = 5_000
 	MaxAddresses = 16
 	MaxText      = 200 // bytes of a name, jurisdiction, contact or address
 )

@@ -1127,6 +1127,7 @@ type AdmissionResponse struct {
 	Status        uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`        // 0 unknown, 1 pending, 2 active, 3 suspended, 4 refused
 	Directory     *SignedDirectory       `protobuf:"bytes,2,opt,name=directory,proto3" json:"directory,omitempty"`   // when active
 	Federation    []byte                 `protobuf:"bytes,3,opt,name=federation,proto3" json:"federation,omitempty"` // when active: the federation secret, age-sealed to the applicant
+	Refusal       string                 `protobuf:"bytes,4,opt,name=refusal,proto3" json:"refusal,omitempty"`       // why, as the operator wrote it, or why an application was not taken
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1182,18 +1183,27 @@ func (x *AdmissionResponse) GetFederation() []byte {
 	return nil
 }
 
+func (x *AdmissionResponse) GetRefusal() string {
+	if x != nil {
+		return x.Refusal
+	}
+	return ""
+}
+
 // Decision is what an operator signs.
 type Decision struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Verb          uint32                 `protobuf:"varint,1,opt,name=verb,proto3" json:"verb,omitempty"` // 1 approve, 2 refuse, 3 suspend
-	Agency        string                 `protobuf:"bytes,2,opt,name=agency,proto3" json:"agency,omitempty"`
-	Application   []byte                 `protobuf:"bytes,3,opt,name=application,proto3" json:"application,omitempty"` // hash of the application approved or refused
-	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	Genesis       []byte                 `protobuf:"bytes,5,opt,name=genesis,proto3" json:"genesis,omitempty"`
-	Directory     uint64                 `protobuf:"varint,6,opt,name=directory,proto3" json:"directory,omitempty"` // version the operator saw; with the rest it makes a decision unrepeatable
-	Operator      []byte                 `protobuf:"bytes,7,opt,name=operator,proto3" json:"operator,omitempty"`    // key
-	Time          uint64                 `protobuf:"varint,8,opt,name=time,proto3" json:"time,omitempty"`
-	Signature     []byte                 `protobuf:"bytes,9,opt,name=signature,proto3" json:"signature,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Verb        uint32                 `protobuf:"varint,1,opt,name=verb,proto3" json:"verb,omitempty"` // 1 approve, 2 refuse, 3 suspend
+	Agency      string                 `protobuf:"bytes,2,opt,name=agency,proto3" json:"agency,omitempty"`
+	Application []byte                 `protobuf:"bytes,3,opt,name=application,proto3" json:"application,omitempty"` // hash of the application approved or refused
+	Reason      string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Genesis     []byte                 `protobuf:"bytes,5,opt,name=genesis,proto3" json:"genesis,omitempty"`
+	// number of the application decided upon, or of the admission ended by a
+	// suspension: never given twice, so that a decision cannot be replayed.
+	Number        uint64 `protobuf:"varint,6,opt,name=number,proto3" json:"number,omitempty"`
+	Operator      []byte `protobuf:"bytes,7,opt,name=operator,proto3" json:"operator,omitempty"` // key
+	Time          uint64 `protobuf:"varint,8,opt,name=time,proto3" json:"time,omitempty"`
+	Signature     []byte `protobuf:"bytes,9,opt,name=signature,proto3" json:"signature,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1263,9 +1273,9 @@ func (x *Decision) GetGenesis() []byte {
 	return nil
 }
 
-func (x *Decision) GetDirectory() uint64 {
+func (x *Decision) GetNumber() uint64 {
 	if x != nil {
-		return x.Directory
+		return x.Number
 	}
 	return 0
 }
@@ -1391,7 +1401,8 @@ type PendingApplication struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Application   *Application           `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
 	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
-	Approvals     []string               `protobuf:"bytes,3,rep,name=approvals,proto3" json:"approvals,omitempty"` // operators' names
+	Approvals     []*Decision            `protobuf:"bytes,3,rep,name=approvals,proto3" json:"approvals,omitempty"`
+	Number        uint64                 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"` // log index that received it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1440,9 +1451,153 @@ func (x *PendingApplication) GetHash() []byte {
 	return nil
 }
 
-func (x *PendingApplication) GetApprovals() []string {
+func (x *PendingApplication) GetApprovals() []*Decision {
 	if x != nil {
 		return x.Approvals
+	}
+	return nil
+}
+
+func (x *PendingApplication) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// Admitted is a member with the decisions that made it one.
+type Admitted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   *Application           `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"` // as the agency signed it
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`          // of the application that admitted it
+	Status        uint32                 `protobuf:"varint,3,opt,name=status,proto3" json:"status,omitempty"`          // 2 active, 3 suspended
+	Approvals     []*Decision            `protobuf:"bytes,4,rep,name=approvals,proto3" json:"approvals,omitempty"`
+	Suspension    *Decision              `protobuf:"bytes,5,opt,name=suspension,proto3" json:"suspension,omitempty"` // when suspended
+	Hash          []byte                 `protobuf:"bytes,6,opt,name=hash,proto3" json:"hash,omitempty"`             // of the application; a status leaves out parts of that
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Admitted) Reset() {
+	*x = Admitted{}
+	mi := &file_wire_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Admitted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Admitted) ProtoMessage() {}
+
+func (x *Admitted) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Admitted.ProtoReflect.Descriptor instead.
+func (*Admitted) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Admitted) GetApplication() *Application {
+	if x != nil {
+		return x.Application
+	}
+	return nil
+}
+
+func (x *Admitted) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Admitted) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *Admitted) GetApprovals() []*Decision {
+	if x != nil {
+		return x.Approvals
+	}
+	return nil
+}
+
+func (x *Admitted) GetSuspension() *Decision {
+	if x != nil {
+		return x.Suspension
+	}
+	return nil
+}
+
+func (x *Admitted) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+type RefusedApplication struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Decision      *Decision              `protobuf:"bytes,2,opt,name=decision,proto3" json:"decision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefusedApplication) Reset() {
+	*x = RefusedApplication{}
+	mi := &file_wire_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefusedApplication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefusedApplication) ProtoMessage() {}
+
+func (x *RefusedApplication) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefusedApplication.ProtoReflect.Descriptor instead.
+func (*RefusedApplication) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RefusedApplication) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RefusedApplication) GetDecision() *Decision {
+	if x != nil {
+		return x.Decision
 	}
 	return nil
 }
@@ -1455,7 +1610,7 @@ type RegistryStatus struct {
 	Asked         string                 `protobuf:"bytes,4,opt,name=asked,proto3" json:"asked,omitempty"`      // the server that answers
 	Applied       uint64                 `protobuf:"varint,5,opt,name=applied,proto3" json:"applied,omitempty"` // last log index applied there
 	Servers       []*Server              `protobuf:"bytes,6,rep,name=servers,proto3" json:"servers,omitempty"`
-	Agencies      []*Agency              `protobuf:"bytes,7,rep,name=agencies,proto3" json:"agencies,omitempty"`
+	Agencies      []*Admitted            `protobuf:"bytes,7,rep,name=agencies,proto3" json:"agencies,omitempty"`
 	Pending       []*PendingApplication  `protobuf:"bytes,8,rep,name=pending,proto3" json:"pending,omitempty"`
 	Operators     []*Operator            `protobuf:"bytes,9,rep,name=operators,proto3" json:"operators,omitempty"`
 	Endorsed      uint32                 `protobuf:"varint,10,opt,name=endorsed,proto3" json:"endorsed,omitempty"` // endorsements of the current version
@@ -1465,7 +1620,7 @@ type RegistryStatus struct {
 
 func (x *RegistryStatus) Reset() {
 	*x = RegistryStatus{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1477,7 +1632,7 @@ func (x *RegistryStatus) String() string {
 func (*RegistryStatus) ProtoMessage() {}
 
 func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1490,7 +1645,7 @@ func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryStatus.ProtoReflect.Descriptor instead.
 func (*RegistryStatus) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RegistryStatus) GetGenesis() []byte {
@@ -1535,7 +1690,7 @@ func (x *RegistryStatus) GetServers() []*Server {
 	return nil
 }
 
-func (x *RegistryStatus) GetAgencies() []*Agency {
+func (x *RegistryStatus) GetAgencies() []*Admitted {
 	if x != nil {
 		return x.Agencies
 	}
@@ -1579,7 +1734,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1746,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1759,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Command) GetTime() uint64 {
@@ -1680,7 +1835,7 @@ type EndorseVersion struct {
 
 func (x *EndorseVersion) Reset() {
 	*x = EndorseVersion{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1692,7 +1847,7 @@ func (x *EndorseVersion) String() string {
 func (*EndorseVersion) ProtoMessage() {}
 
 func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1705,7 +1860,7 @@ func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndorseVersion.ProtoReflect.Descriptor instead.
 func (*EndorseVersion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *EndorseVersion) GetVersion() uint64 {
@@ -1722,7 +1877,8 @@ func (x *EndorseVersion) GetEndorsement() *Endorsement {
 	return nil
 }
 
-// ProposeRequest carries a command from a follower to the leader.
+// ProposeRequest carries a command from a follower to the leader. Without a
+// command it asks for the index that a linearizable read must wait for.
 type ProposeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Command       *Command               `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
@@ -1732,7 +1888,7 @@ type ProposeRequest struct {
 
 func (x *ProposeRequest) Reset() {
 	*x = ProposeRequest{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1744,7 +1900,7 @@ func (x *ProposeRequest) String() string {
 func (*ProposeRequest) ProtoMessage() {}
 
 func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1757,7 +1913,7 @@ func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeRequest.ProtoReflect.Descriptor instead.
 func (*ProposeRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ProposeRequest) GetCommand() *Command {
@@ -1770,7 +1926,7 @@ func (x *ProposeRequest) GetCommand() *Command {
 type ProposeResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"` // 0 taken, else a Code
+	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"` // 0 taken, else a refusal of the state machine
 	Refusal       string                 `protobuf:"bytes,3,opt,name=refusal,proto3" json:"refusal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1778,7 +1934,7 @@ type ProposeResponse struct {
 
 func (x *ProposeResponse) Reset() {
 	*x = ProposeResponse{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +1946,7 @@ func (x *ProposeResponse) String() string {
 func (*ProposeResponse) ProtoMessage() {}
 
 func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +1959,7 @@ func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeResponse.ProtoReflect.Descriptor instead.
 func (*ProposeResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ProposeResponse) GetIndex() uint64 {
@@ -1842,7 +1998,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +2010,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +2023,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Genesis) GetName() string {
@@ -1917,17 +2073,18 @@ type RegistryState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Genesis       *Genesis               `protobuf:"bytes,1,opt,name=genesis,proto3" json:"genesis,omitempty"`
 	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	Agencies      []*Agency              `protobuf:"bytes,3,rep,name=agencies,proto3" json:"agencies,omitempty"`
+	Agencies      []*Admitted            `protobuf:"bytes,3,rep,name=agencies,proto3" json:"agencies,omitempty"`
 	Pending       []*PendingApplication  `protobuf:"bytes,4,rep,name=pending,proto3" json:"pending,omitempty"`
 	Endorsements  []*Endorsement         `protobuf:"bytes,5,rep,name=endorsements,proto3" json:"endorsements,omitempty"`
 	Published     *SignedDirectory       `protobuf:"bytes,6,opt,name=published,proto3" json:"published,omitempty"`
+	Refused       []*RefusedApplication  `protobuf:"bytes,7,rep,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RegistryState) Reset() {
 	*x = RegistryState{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1939,7 +2096,7 @@ func (x *RegistryState) String() string {
 func (*RegistryState) ProtoMessage() {}
 
 func (x *RegistryState) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1952,7 +2109,7 @@ func (x *RegistryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryState.ProtoReflect.Descriptor instead.
 func (*RegistryState) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RegistryState) GetGenesis() *Genesis {
@@ -1969,7 +2126,7 @@ func (x *RegistryState) GetVersion() uint64 {
 	return 0
 }
 
-func (x *RegistryState) GetAgencies() []*Agency {
+func (x *RegistryState) GetAgencies() []*Admitted {
 	if x != nil {
 		return x.Agencies
 	}
@@ -1993,6 +2150,13 @@ func (x *RegistryState) GetEndorsements() []*Endorsement {
 func (x *RegistryState) GetPublished() *SignedDirectory {
 	if x != nil {
 		return x.Published
+	}
+	return nil
+}
+
+func (x *RegistryState) GetRefused() []*RefusedApplication {
+	if x != nil {
+		return x.Refused
 	}
 	return nil
 }
@@ -2081,20 +2245,21 @@ const file_wire_proto_rawDesc = "" +
 	"\tsignature\x18\n" +
 	" \x01(\fR\tsignature\"O\n" +
 	"\x10AdmissionRequest\x12;\n" +
-	"\vapplication\x18\x01 \x01(\v2\x19.interlock.v1.ApplicationR\vapplication\"\x88\x01\n" +
+	"\vapplication\x18\x01 \x01(\v2\x19.interlock.v1.ApplicationR\vapplication\"\xa2\x01\n" +
 	"\x11AdmissionResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\rR\x06status\x12;\n" +
 	"\tdirectory\x18\x02 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\tdirectory\x12\x1e\n" +
 	"\n" +
 	"federation\x18\x03 \x01(\fR\n" +
-	"federation\"\xf6\x01\n" +
+	"federation\x12\x18\n" +
+	"\arefusal\x18\x04 \x01(\tR\arefusal\"\xf0\x01\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04verb\x18\x01 \x01(\rR\x04verb\x12\x16\n" +
 	"\x06agency\x18\x02 \x01(\tR\x06agency\x12 \n" +
 	"\vapplication\x18\x03 \x01(\fR\vapplication\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n" +
-	"\agenesis\x18\x05 \x01(\fR\agenesis\x12\x1c\n" +
-	"\tdirectory\x18\x06 \x01(\x04R\tdirectory\x12\x1a\n" +
+	"\agenesis\x18\x05 \x01(\fR\agenesis\x12\x16\n" +
+	"\x06number\x18\x06 \x01(\x04R\x06number\x12\x1a\n" +
 	"\boperator\x18\a \x01(\fR\boperator\x12\x12\n" +
 	"\x04time\x18\b \x01(\x04R\x04time\x12\x1c\n" +
 	"\tsignature\x18\t \x01(\fR\tsignature\"D\n" +
@@ -2102,19 +2267,32 @@ const file_wire_proto_rawDesc = "" +
 	"\bdecision\x18\x01 \x01(\v2\x16.interlock.v1.DecisionR\bdecision\"a\n" +
 	"\x0fOperateResponse\x124\n" +
 	"\x06status\x18\x01 \x01(\v2\x1c.interlock.v1.RegistryStatusR\x06status\x12\x18\n" +
-	"\arefusal\x18\x02 \x01(\tR\arefusal\"\x83\x01\n" +
+	"\arefusal\x18\x02 \x01(\tR\arefusal\"\xb3\x01\n" +
 	"\x12PendingApplication\x12;\n" +
 	"\vapplication\x18\x01 \x01(\v2\x19.interlock.v1.ApplicationR\vapplication\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1c\n" +
-	"\tapprovals\x18\x03 \x03(\tR\tapprovals\"\xfc\x02\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x124\n" +
+	"\tapprovals\x18\x03 \x03(\v2\x16.interlock.v1.DecisionR\tapprovals\x12\x16\n" +
+	"\x06number\x18\x04 \x01(\x04R\x06number\"\xf9\x01\n" +
+	"\bAdmitted\x12;\n" +
+	"\vapplication\x18\x01 \x01(\v2\x19.interlock.v1.ApplicationR\vapplication\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\rR\x06status\x124\n" +
+	"\tapprovals\x18\x04 \x03(\v2\x16.interlock.v1.DecisionR\tapprovals\x126\n" +
+	"\n" +
+	"suspension\x18\x05 \x01(\v2\x16.interlock.v1.DecisionR\n" +
+	"suspension\x12\x12\n" +
+	"\x04hash\x18\x06 \x01(\fR\x04hash\"Z\n" +
+	"\x12RefusedApplication\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x122\n" +
+	"\bdecision\x18\x02 \x01(\v2\x16.interlock.v1.DecisionR\bdecision\"\xfe\x02\n" +
 	"\x0eRegistryStatus\x12\x18\n" +
 	"\agenesis\x18\x01 \x01(\fR\agenesis\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x16\n" +
 	"\x06leader\x18\x03 \x01(\tR\x06leader\x12\x14\n" +
 	"\x05asked\x18\x04 \x01(\tR\x05asked\x12\x18\n" +
 	"\aapplied\x18\x05 \x01(\x04R\aapplied\x12.\n" +
-	"\aservers\x18\x06 \x03(\v2\x14.interlock.v1.ServerR\aservers\x120\n" +
-	"\bagencies\x18\a \x03(\v2\x14.interlock.v1.AgencyR\bagencies\x12:\n" +
+	"\aservers\x18\x06 \x03(\v2\x14.interlock.v1.ServerR\aservers\x122\n" +
+	"\bagencies\x18\a \x03(\v2\x16.interlock.v1.AdmittedR\bagencies\x12:\n" +
 	"\apending\x18\b \x03(\v2 .interlock.v1.PendingApplicationR\apending\x124\n" +
 	"\toperators\x18\t \x03(\v2\x16.interlock.v1.OperatorR\toperators\x12\x1a\n" +
 	"\bendorsed\x18\n" +
@@ -2141,14 +2319,15 @@ const file_wire_proto_rawDesc = "" +
 	"public_key\x18\x03 \x01(\fR\tpublicKey\x12.\n" +
 	"\aservers\x18\x04 \x03(\v2\x14.interlock.v1.ServerR\aservers\x124\n" +
 	"\toperators\x18\x05 \x03(\v2\x16.interlock.v1.OperatorR\toperators\x12\x14\n" +
-	"\x05nonce\x18\x06 \x01(\fR\x05nonce\"\xc4\x02\n" +
+	"\x05nonce\x18\x06 \x01(\fR\x05nonce\"\x82\x03\n" +
 	"\rRegistryState\x12/\n" +
 	"\agenesis\x18\x01 \x01(\v2\x15.interlock.v1.GenesisR\agenesis\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x04R\aversion\x120\n" +
-	"\bagencies\x18\x03 \x03(\v2\x14.interlock.v1.AgencyR\bagencies\x12:\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x122\n" +
+	"\bagencies\x18\x03 \x03(\v2\x16.interlock.v1.AdmittedR\bagencies\x12:\n" +
 	"\apending\x18\x04 \x03(\v2 .interlock.v1.PendingApplicationR\apending\x12=\n" +
 	"\fendorsements\x18\x05 \x03(\v2\x19.interlock.v1.EndorsementR\fendorsements\x12;\n" +
-	"\tpublished\x18\x06 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\tpublishedB\x19Z\x17interlock/protocol/wireb\x06proto3"
+	"\tpublished\x18\x06 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\tpublished\x12:\n" +
+	"\arefused\x18\a \x03(\v2 .interlock.v1.RefusedApplicationR\arefusedB\x19Z\x17interlock/protocol/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -2162,7 +2341,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_wire_proto_goTypes = []any{
 	(*EvaluateRequest)(nil),    // 0: interlock.v1.EvaluateRequest
 	(*EvaluateResponse)(nil),   // 1: interlock.v1.EvaluateResponse
@@ -2186,13 +2365,15 @@ var file_wire_proto_goTypes = []any{
 	(*OperateRequest)(nil),     // 19: interlock.v1.OperateRequest
 	(*OperateResponse)(nil),    // 20: interlock.v1.OperateResponse
 	(*PendingApplication)(nil), // 21: interlock.v1.PendingApplication
-	(*RegistryStatus)(nil),     // 22: interlock.v1.RegistryStatus
-	(*Command)(nil),            // 23: interlock.v1.Command
-	(*EndorseVersion)(nil),     // 24: interlock.v1.EndorseVersion
-	(*ProposeRequest)(nil),     // 25: interlock.v1.ProposeRequest
-	(*ProposeResponse)(nil),    // 26: interlock.v1.ProposeResponse
-	(*Genesis)(nil),            // 27: interlock.v1.Genesis
-	(*RegistryState)(nil),      // 28: interlock.v1.RegistryState
+	(*Admitted)(nil),           // 22: interlock.v1.Admitted
+	(*RefusedApplication)(nil), // 23: interlock.v1.RefusedApplication
+	(*RegistryStatus)(nil),     // 24: interlock.v1.RegistryStatus
+	(*Command)(nil),            // 25: interlock.v1.Command
+	(*EndorseVersion)(nil),     // 26: interlock.v1.EndorseVersion
+	(*ProposeRequest)(nil),     // 27: interlock.v1.ProposeRequest
+	(*ProposeResponse)(nil),    // 28: interlock.v1.ProposeResponse
+	(*Genesis)(nil),            // 29: interlock.v1.Genesis
+	(*RegistryState)(nil),      // 30: interlock.v1.RegistryState
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: interlock.v1.Batch.entries:type_name -> interlock.v1.Entry
@@ -2204,29 +2385,35 @@ var file_wire_proto_depIdxs = []int32{
 	15, // 6: interlock.v1.AdmissionRequest.application:type_name -> interlock.v1.Application
 	12, // 7: interlock.v1.AdmissionResponse.directory:type_name -> interlock.v1.SignedDirectory
 	18, // 8: interlock.v1.OperateRequest.decision:type_name -> interlock.v1.Decision
-	22, // 9: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
+	24, // 9: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
 	15, // 10: interlock.v1.PendingApplication.application:type_name -> interlock.v1.Application
-	7,  // 11: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
-	8,  // 12: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Agency
-	21, // 13: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
-	9,  // 14: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
-	15, // 15: interlock.v1.Command.application:type_name -> interlock.v1.Application
-	18, // 16: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
-	24, // 17: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
-	11, // 18: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
-	23, // 19: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
-	7,  // 20: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
-	9,  // 21: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
-	27, // 22: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
-	8,  // 23: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Agency
-	21, // 24: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
-	11, // 25: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
-	12, // 26: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	18, // 11: interlock.v1.PendingApplication.approvals:type_name -> interlock.v1.Decision
+	15, // 12: interlock.v1.Admitted.application:type_name -> interlock.v1.Application
+	18, // 13: interlock.v1.Admitted.approvals:type_name -> interlock.v1.Decision
+	18, // 14: interlock.v1.Admitted.suspension:type_name -> interlock.v1.Decision
+	18, // 15: interlock.v1.RefusedApplication.decision:type_name -> interlock.v1.Decision
+	7,  // 16: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
+	22, // 17: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Admitted
+	21, // 18: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
+	9,  // 19: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
+	15, // 20: interlock.v1.Command.application:type_name -> interlock.v1.Application
+	18, // 21: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
+	26, // 22: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
+	11, // 23: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
+	25, // 24: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
+	7,  // 25: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
+	9,  // 26: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
+	29, // 27: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
+	22, // 28: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Admitted
+	21, // 29: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
+	11, // 30: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
+	12, // 31: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
+	23, // 32: interlock.v1.RegistryState.refused:type_name -> interlock.v1.RefusedApplication
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2234,7 +2421,7 @@ func file_wire_proto_init() {
 	if File_wire_proto != nil {
 		return
 	}
-	file_wire_proto_msgTypes[23].OneofWrappers = []any{
+	file_wire_proto_msgTypes[25].OneofWrappers = []any{
 		(*Command_Application)(nil),
 		(*Command_Decision)(nil),
 		(*Command_Endorse)(nil),
@@ -2245,7 +2432,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
