@@ -6,14 +6,45 @@
 // get past the handshake; a stream whose protocol is not for the peer's role is
 // refused with the same code as any other refusal. Every frame has a limit and
 // every read and write a deadline; what breaks them ends that stream alone.
+//
+// It promises that a handler runs only for a peer that has the right role at
+// that moment, that it learns through its context when the peer loses it, and
+// that a refusal reaches the other side as a code. It does not promise that a
+// message arrives: whoever needs that acknowledges above it. Nodes, registry
+// servers and operators' programs call it.
 package link
 
 import (
+	"context"
 	"crypto/ed25519"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"interlock/protocol/wire"
 )
+
+// Errors that callers branch on. A stream that was refused, by either side, is
+// a *wire.Refusal instead.
+var (
+	// ErrAddressInUse is wrapped by the error of New that names the address.
+	ErrAddressInUse = errors.New("address already in use")
+	// ErrUnreachable says that no connection to the peer could be had.
+	ErrUnreachable = errors.New("peer unreachable")
+	// ErrLost says that the connection ended, or the stream without a code.
+	ErrLost = errors.New("connection lost")
+)
+
+// closeWait is how long Close waits for handlers to return.
+const closeWait = 5 * time.Second
+
+var errClosed = errors.New("host is closed")
 
 // Options are what a Host is made from.
 type Options struct {
@@ -26,4 +57,142 @@ type Options struct {
 	// partitions with it. It is asked at every dial, connection and stream.
 	Cut func(wire.Peer) bool
 	Log *slog.Logger
+}
+
+// Host is one peer's end of all its links. Its methods may be called from any
+// goroutine.
+type Host struct {
+	self       wire.Peer
+	roles      func(wire.Peer) wire.Role
+	cut        func(wire.Peer) bool
+	log        *slog.Logger
+	stack      *stack
+	counts     counts
+	shares     shares
+	applicants *applicants
+
+	ctx       context.Context // ends when the host closes
+	cancel    context.CancelFunc
+	closeOnce sync.Once
+	closeErr  error
+
+	mu        sync.Mutex // owns what follows
+	closed    bool
+	services  map[protocol.ID]service
+	streams   map[*Stream]struct{} // those that peers opened
+	addresses map[wire.Peer][]string
+	running   sync.WaitGroup // handlers and the closing of connections
+}
+
+// New makes a host and listens on every address of o. A port that is taken is
+// an error that names the address and wraps ErrAddressInUse.
+func New(o Options) (*Host, error) {
+	if len(o.Key) != ed25519.PrivateKeySize {
+		return nil, fmt.Errorf("identity key of %d bytes, want %d", len(o.Key), ed25519.PrivateKeySize)
+	}
+	if o.Roles == nil {
+		return nil, errors.New("no roles: nobody could ever connect")
+	}
+	h := &Host{
+		self:       wire.PeerOf(o.Key),
+		roles:      o.Roles,
+		cut:        o.Cut,
+		log:        o.Log,
+		applicants: newApplicants(),
+		services:   make(map[protocol.ID]service),
+		streams:    make(map[*Stream]struct{}),
+		addresses:  make(map[wire.Peer][]string),
+	}
+	if h.cut == nil {
+		h.cut = func(wire.Peer) bool { return false }
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	var err error
+	if h.stack, err = newStack(o.Key, gate{h}); err != nil {
+		h.cancel()
+		return nil, fmt.Errorf("set up libp2p: %w", err)
+	}
+	h.stack.swarm.SetStreamHandler(h.accept)
+	h.stack.swarm.Notify(h.watch())
+	for _, addr := range o.Listen {
+		if err := h.stack.listen(addr); err != nil {
+			return nil, errors.Join(err, h.Close())
+		}
+	}
+	return h, nil
+}
+
+// Peer returns the host's own identity.
+func (h *Host) Peer() wire.Peer { return h.self }
+
+// Addresses returns the multiaddrs that the host listens on, with their real
+// ports and without /p2p, sorted.
+func (h *Host) Addresses() []string {
+	var addrs []string
+	for _, a := range h.stack.swarm.ListenAddresses() {
+		addrs = append(addrs, a.String())
+	}
+	slices.Sort(addrs)
+	return addrs
+}
+
+// Connected reports whether there is a connection to p.
+func (h *Host) Connected(p wire.Peer) bool {
+	return h.stack.swarm.Connectedness(idOf(p)) == network.Connected
+}
+
+// Close ends the host: handlers' contexts end, their streams are reset with
+// wire.CodeUnavailable, connections and listeners are closed. It waits for the
+// handlers, and returns an error where some did not return in time.
+func (h *Host) Close() error {
+	h.closeOnce.Do(func() { h.closeErr = h.close() })
+	return h.closeErr
+}
+
+func (h *Host) close() error {
+	h.mu.Lock()
+	h.closed = true
+	for s := range h.streams {
+		h.running.Go(func() { s.end(wire.CodeUnavailable) })
+	}
+	h.mu.Unlock()
+	h.cancel()
+	waited := h.await(closeWait)
+	err := h.stack.close()
+	if !waited {
+		err = errors.Join(err, fmt.Errorf("close host: handlers still running after %v: %v", closeWait, h.busy()))
+	}
+	return err
+}
+
+// await waits for handlers and closings, and reports whether all were done.
+func (h *Host) await(limit time.Duration) bool {
+	done := make(chan struct{})
+	go func() {
+		h.running.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// busy names the protocols whose handlers have not returned.
+func (h *Host) busy() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var ids []string
+	for s := range h.streams {
+		ids = append(ids, s.protocol.ID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }

@@ -1,0 +1,61 @@
+package link
+
+import (
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"interlock/protocol/wire"
+)
+
+// reviewWait is how long Review waits for what it ends: a peer that does not
+// read can hold its own up for some seconds.
+const reviewWait = 250 * time.Millisecond
+
+// Review asks Roles about every connected peer again. It ends the contexts of
+// the handlers whose peer may no longer speak their protocol, and closes the
+// connections of those that have no role or have become mere applicants.
+func (h *Host) Review() {
+	roles := make(map[wire.Peer]wire.Role)
+	var closing []<-chan struct{}
+	for _, c := range h.stack.swarm.Conns() {
+		p, _ := peerOf(c.RemotePeer())
+		role, asked := roles[p]
+		if !asked {
+			role = h.standing(p)
+			roles[p] = role
+		}
+		if role != wire.Applicant {
+			h.applicants.remove(c)
+		}
+		if role == wire.Nobody || (role == wire.Applicant && !h.applicants.has(c)) {
+			closing = append(closing, h.drop(c, network.ConnGated))
+		}
+	}
+	for _, s := range h.served() {
+		if role, asked := roles[s.peer]; asked && role&s.protocol.From == 0 {
+			s.cancel()
+			closing = append(closing, h.apart(func() { s.end(wire.CodeRefused) }))
+		}
+	}
+	limit := time.NewTimer(reviewWait)
+	defer limit.Stop()
+	for _, closed := range closing {
+		select {
+		case <-closed:
+		case <-limit.C:
+			return
+		}
+	}
+}
+
+// served returns the streams that peers have open.
+func (h *Host) served() []*Stream {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*Stream, 0, len(h.streams))
+	for s := range h.streams {
+		all = append(all, s)
+	}
+	return all
+}

@@ -1,0 +1,204 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"google.golang.org/protobuf/proto"
+
+	"interlock/protocol/wire"
+)
+
+// Stream is one conversation with one peer. One goroutine may send while
+// another receives. Whoever opened a stream closes or resets it; a handler's
+// stream ends when the handler returns.
+type Stream struct {
+	host     *Host
+	peer     wire.Peer
+	protocol wire.Protocol
+	raw      network.Stream
+	receives int // largest frame each way
+	sends    int
+
+	ctx    context.Context // of the handler
+	cancel context.CancelFunc
+
+	sending sync.Mutex
+	fate    atomic.Uint64
+}
+
+// How a stream ended: not yet, closed by us, or reset by one of the sides, with
+// the code in the lower half.
+const (
+	fateOpen   uint64 = 0
+	fateClosed uint64 = 1 << 32
+	fateUs     uint64 = 2 << 32
+	fatePeer   uint64 = 3 << 32
+)
+
+func (h *Host) newStream(raw network.Stream, peer wire.Peer, p wire.Protocol) *Stream {
+	s := &Stream{host: h, peer: peer, protocol: p, raw: raw, receives: p.Frame, sends: p.Frame}
+	s.ctx, s.cancel = context.WithCancel(h.ctx)
+	return s
+}
+
+// Peer returns the other side, as the handshake proved it.
+func (s *Stream) Peer() wire.Peer { return s.peer }
+
+// Send writes m as one frame. What is over the limit is refused, wrapping
+// wire.ErrTooLarge, and leaves the stream as it was. Every other error is the
+// end of the stream: a *wire.Refusal, or one that wraps ErrLost.
+func (s *Stream) Send(m proto.Message) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if s.protocol.Idle > 0 {
+		if err := s.raw.SetWriteDeadline(time.Now().Add(s.protocol.Idle)); err != nil {
+			return s.over("send", err)
+		}
+	}
+	err := wire.WriteFrame(s.raw, m, s.sends)
+	if errors.Is(err, wire.ErrTooLarge) {
+		return fmt.Errorf("send %s: %w", s.protocol.ID, err)
+	}
+	return s.over("send", err)
+}
+
+// Receive reads one frame into m. It returns io.EOF where the other side closed
+// after a whole frame. Every other error is the end of the stream: a
+// *wire.Refusal, ours where the frame was too large, too slow or malformed, or
+// an error that wraps ErrLost.
+func (s *Stream) Receive(m proto.Message) error {
+	if s.protocol.Idle > 0 {
+		if err := s.raw.SetReadDeadline(time.Now().Add(s.protocol.Idle)); err != nil {
+			return s.over("receive", err)
+		}
+	}
+	err := wire.ReadFrame(s.raw, m, s.receives)
+	if err == io.EOF {
+		return io.EOF
+	}
+	return s.over("receive", err)
+}
+
+// CloseWrite tells the other side that no more frames come. It can still be
+// received from.
+func (s *Stream) CloseWrite() error {
+	if err := s.raw.CloseWrite(); err != nil {
+		return s.over("close", err)
+	}
+	return nil
+}
+
+// Close ends both halves cleanly. What the other side still sends is dropped:
+// who wants to know that it has ended receives until io.EOF first.
+func (s *Stream) Close() error {
+	defer s.cancel()
+	if !s.fate.CompareAndSwap(fateOpen, fateClosed) {
+		return nil
+	}
+	if err := s.raw.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", s.protocol.ID, err)
+	}
+	return nil
+}
+
+// Reset ends the stream at once with code c. After the first, or after Close,
+// it does nothing.
+func (s *Stream) Reset(c wire.Code) {
+	s.end(c)
+}
+
+// end is Reset; where the stream had ended before it reports false.
+func (s *Stream) end(c wire.Code) bool {
+	s.cancel()
+	if !s.fate.CompareAndSwap(fateOpen, fateUs|uint64(c)) {
+		return false
+	}
+	s.discard(c)
+	if c != wire.CodeNone {
+		s.host.note(s.peer, s.protocol.ID, c, byUs)
+	}
+	return true
+}
+
+func (s *Stream) discard(c wire.Code) {
+	if err := s.raw.ResetWithError(network.StreamErrorCode(c)); err != nil {
+		s.host.log.Debug("stream did not reset cleanly", "peer", s.peer.String(), "code", c.String())
+	}
+}
+
+// finish ends a handled stream as its handler's error says.
+func (s *Stream) finish(err error) {
+	var refusal *wire.Refusal
+	switch {
+	case err == nil, err == io.EOF:
+		if err := s.Close(); err != nil {
+			s.discard(wire.CodeNone)
+		}
+	case errors.As(err, &refusal) && refusal.By == byUs:
+		s.end(refusal.Code)
+	case refusal != nil, errors.Is(err, ErrLost):
+		s.end(wire.CodeNone)
+	case errors.Is(err, wire.ErrTooLarge):
+		s.end(wire.CodeTooLarge)
+	case errors.Is(err, wire.ErrNotCanonical):
+		s.end(wire.CodeMalformed)
+	default:
+		s.end(wire.CodeUnavailable)
+	}
+}
+
+// over turns the error of an operation into what the caller acts on, and ends
+// the stream where it has not ended. Without an error it does nothing.
+func (s *Stream) over(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var timeout net.Error
+	switch refusal := s.refusal(err); {
+	case refusal != nil:
+		return fmt.Errorf("%s %s: %w", doing, s.protocol.ID, refusal)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return s.fail(doing, wire.CodeTimeout, err)
+	case errors.Is(err, wire.ErrTooLarge):
+		return s.fail(doing, wire.CodeTooLarge, err)
+	case errors.Is(err, wire.ErrNotCanonical), errors.Is(err, io.ErrUnexpectedEOF):
+		return s.fail(doing, wire.CodeMalformed, err)
+	default:
+		s.end(wire.CodeNone)
+		return fmt.Errorf("%s %s: %w: %w", doing, s.protocol.ID, ErrLost, err)
+	}
+}
+
+func (s *Stream) fail(doing string, c wire.Code, err error) error {
+	s.end(c)
+	return fmt.Errorf("%s %s: %w", doing, s.protocol.ID, wire.Refuse(c, err))
+}
+
+// refusal returns the refusal by which the stream ended, be it ours or one that
+// err brings from the other side; nil where there was none.
+func (s *Stream) refusal(err error) error {
+	code := peerCode(err)
+	if code != wire.CodeNone && s.fate.CompareAndSwap(fateOpen, fatePeer|uint64(code)) {
+		s.cancel()
+		s.discard(wire.CodeNone)
+		s.host.note(s.peer, s.protocol.ID, code, byPeer)
+	}
+	fate := s.fate.Load()
+	code = wire.Code(uint32(fate))
+	switch {
+	case code == wire.CodeNone:
+		return nil
+	case fate&^0xffffffff == fatePeer:
+		return &wire.Refusal{Code: code, By: byPeer}
+	default:
+		return &wire.Refusal{Code: code, By: byUs}
+	}
+}
