@@ -1,0 +1,116 @@
+package directory
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"interlock/crypto/oprf"
+	"interlock/protocol/wire"
+)
+
+// Network is what an agency pins before it knows anything else: which network
+// it is, and the servers of its registry. The operators hand it out as a file.
+type Network struct {
+	Name    string
+	Genesis GenesisHash
+	Servers []NetworkServer // by index, from 1
+}
+
+// NetworkServer is one registry server as the network file names it.
+type NetworkServer struct {
+	Index     oprf.Index
+	Name      string
+	Key       wire.Peer
+	Addresses []string
+}
+
+// networkFile is the file's TOML.
+type networkFile struct {
+	Name    string              `toml:"name"`
+	Genesis string              `toml:"genesis"`
+	Server  []networkServerFile `toml:"server"`
+}
+
+type networkServerFile struct {
+	Index     uint16   `toml:"index"`
+	Name      string   `toml:"name"`
+	Key       string   `toml:"key"`
+	Addresses []string `toml:"addresses"`
+}
+
+// Trust is whose endorsements count in this network.
+func (n Network) Trust() Trust {
+	t := Trust{Genesis: n.Genesis}
+	for _, s := range n.Servers {
+		t.Servers = append(t.Servers, s.Key)
+	}
+	return t
+}
+
+// Encode returns the network file.
+func (n Network) Encode() ([]byte, error) {
+	f := networkFile{Name: n.Name, Genesis: hex.EncodeToString(n.Genesis[:])}
+	for _, s := range n.Servers {
+		f.Server = append(f.Server, networkServerFile{
+			Index: uint16(s.Index), Name: s.Name, Key: hex.EncodeToString(s.Key[:]), Addresses: s.Addresses,
+		})
+	}
+	b, err := toml.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("encode network file: %w", err)
+	}
+	return b, nil
+}
+
+// ParseNetwork reads a network file. An unknown key is an error that names it.
+func ParseNetwork(b []byte) (Network, error) {
+	var f networkFile
+	d := toml.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		var unknown *toml.StrictMissingError
+		if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+			return Network{}, fmt.Errorf("unknown key %q", strings.Join(unknown.Errors[0].Key(), "."))
+		}
+		return Network{}, fmt.Errorf("network file: %w", err)
+	}
+	n := Network{Name: f.Name}
+	if n.Name == "" || !textFits(n.Name) {
+		return Network{}, fmt.Errorf("name: want 1 to %d bytes", MaxText)
+	}
+	genesis, err := hex32("genesis", f.Genesis)
+	if err != nil {
+		return Network{}, err
+	}
+	n.Genesis = genesis
+	if len(f.Server) == 0 || len(f.Server) > MaxServers {
+		return Network{}, fmt.Errorf("server: %d of them, want 1 to %d", len(f.Server), MaxServers)
+	}
+	seen := map[wire.Peer]bool{}
+	for i, s := range f.Server {
+		key, err := hex32(fmt.Sprintf("server %d: key", i+1), s.Key)
+		if err != nil {
+			return Network{}, err
+		}
+		if int(s.Index) != i+1 || !textFits(s.Name) || len(s.Addresses) == 0 || !addressesFit(s.Addresses) || seen[key] {
+			return Network{}, fmt.Errorf("server %d: index, name, addresses or key cannot be used", i+1)
+		}
+		seen[key] = true
+		n.Servers = append(n.Servers, NetworkServer{Index: oprf.Index(s.Index), Name: s.Name, Key: key, Addresses: s.Addresses})
+	}
+	return n, nil
+}
+
+// hex32 reads 32 bytes in lower-case hexadecimal.
+func hex32(name, s string) (out [32]byte, err error) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(out) || hex.EncodeToString(b) != s {
+		return out, fmt.Errorf("%s: want 64 lower-case hexadecimal digits", name)
+	}
+	return [32]byte(b), nil
+}
