@@ -129,3 +129,13 @@ type Holding struct {
 
 // MaxSightings is how many places a holding remembers; the count goes on.
 const MaxSightings = 16
+
+// IdentifierID numbers the distinct identifiers of one agency from 1, however
+// many of its cases hold each.
+type IdentifierID uint64
+
+// Found is an identifier that an officer saves, with where it was seen.
+type Found struct {
+	Identifier identifier.Identifier
+	Sightings  []Sighting
+}
