@@ -1,0 +1,97 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+
+	"interlock/node/casefile"
+)
+
+// ErrNumberTaken is AddCase's answer to a case number in use.
+var ErrNumberTaken = errors.New("the case number is in use")
+
+// AddCase gives c its ID and writes it.
+func (tx *Tx) AddCase(c casefile.Case) (casefile.Case, error) {
+	taken := key(tableCaseNumber, []byte(strings.ToLower(c.Number)))
+	if in, err := tx.has(taken); err != nil {
+		return c, err
+	} else if in {
+		return c, ErrNumberTaken
+	}
+	n, err := tx.next("case")
+	if err != nil {
+		return c, err
+	}
+	c.ID = casefile.CaseID(n)
+	if err := tx.set(taken, number(n)); err != nil {
+		return c, err
+	}
+	return c, setJSON(tx, key(tableCase, number(n)), c)
+}
+
+// Case returns a case, or ErrNotFound.
+func (tx *Tx) Case(id casefile.CaseID) (casefile.Case, error) {
+	return getJSON[casefile.Case](tx, key(tableCase, number(uint64(id))))
+}
+
+// Cases calls f with every case, the oldest first.
+func (tx *Tx) Cases(f func(casefile.Case) error) error {
+	prefix := []byte{tableCase}
+	return tx.scan(prefix, prefix, func(k, _ []byte) error {
+		c, err := tx.Case(casefile.CaseID(binary.BigEndian.Uint64(k[1:])))
+		if err != nil {
+			return err
+		}
+		return f(c)
+	})
+}
+
+// AddNote gives n its number within the case and writes it.
+func (tx *Tx) AddNote(id casefile.CaseID, n casefile.Note) (casefile.Note, error) {
+	prefix := key(tableNote, number(uint64(id)))
+	k, _, err := tx.last(prefix)
+	switch {
+	case err == nil:
+		n.Number = binary.BigEndian.Uint64(k[len(prefix):]) + 1
+	case errors.Is(err, ErrNotFound):
+		n.Number = 1
+	default:
+		return n, err
+	}
+	return n, setJSON(tx, key(tableNote, number(uint64(id)), number(n.Number)), n)
+}
+
+// Notes returns the notes of a case, the oldest first.
+func (tx *Tx) Notes(id casefile.CaseID) ([]casefile.Note, error) {
+	prefix := key(tableNote, number(uint64(id)))
+	var notes []casefile.Note
+	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
+		n, err := getJSON[casefile.Note](tx, k)
+		notes = append(notes, n)
+		return err
+	})
+	return notes, err
+}
+
+// PutDraft, Draft and DeleteDraft keep what an officer is about to save, as
+// the desk encodes it.
+func (tx *Tx) PutDraft(id []byte, draft []byte) error { return tx.set(key(tableDraft, id), draft) }
+
+// Draft returns a draft, or ErrNotFound.
+func (tx *Tx) Draft(id []byte) ([]byte, error) { return tx.get(key(tableDraft, id)) }
+
+// DeleteDraft removes a draft.
+func (tx *Tx) DeleteDraft(id []byte) error { return tx.delete(key(tableDraft, id)) }
+
+// Drafts calls f with every draft.
+func (tx *Tx) Drafts(f func(id, draft []byte) error) error {
+	prefix := []byte{tableDraft}
+	return tx.scan(prefix, prefix, func(k, v []byte) error { return f(k[1:], v) })
+}
+
+// PutMeta writes a named value of the node itself.
+func (tx *Tx) PutMeta(name string, v []byte) error { return tx.set(key(tableMeta, []byte(name)), v) }
+
+// Meta returns a named value, or ErrNotFound.
+func (tx *Tx) Meta(name string) ([]byte, error) { return tx.get(key(tableMeta, []byte(name))) }

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"interlock/crypto/token"
+	"interlock/node/casefile"
+	"interlock/protocol/directory"
+)
+
+// Member is what the node knows of another agency beside the directory: how
+// far the tags of its own identifiers, as that agency would write them, are
+// derived. Identifiers up to Until that come after Done are still to do; later
+// ones are derived when they are announced.
+type Member struct {
+	Agency directory.AgencyID
+	Active bool
+	Done   casefile.IdentifierID
+	Until  casefile.IdentifierID
+}
+
+// PutMember writes a member.
+func (tx *Tx) PutMember(m Member) error {
+	return setJSON(tx, key(tableMember, []byte(m.Agency)), m)
+}
+
+// Member returns a member, or ErrNotFound.
+func (tx *Tx) Member(id directory.AgencyID) (Member, error) {
+	return getJSON[Member](tx, key(tableMember, []byte(id)))
+}
+
+// Members returns every other agency that was ever in the directory, by id.
+func (tx *Tx) Members() ([]Member, error) {
+	prefix := []byte{tableMember}
+	var list []Member
+	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
+		m, err := getJSON[Member](tx, k)
+		list = append(list, m)
+		return err
+	})
+	return list, err
+}
+
+// Expect records that author's entry for our identifier id would have this tag.
+func (tx *Tx) Expect(author directory.AgencyID, e token.Epoch, t token.Tag, id casefile.IdentifierID) error {
+	return tx.set(taggedKey(tableExpected, author, e, t), number(uint64(id)))
+}
+
+// Expected returns the identifier of ours that author's tag stands for, and
+// whether there is one.
+func (tx *Tx) Expected(author directory.AgencyID, e token.Epoch, t token.Tag) (casefile.IdentifierID, bool, error) {
+	v, err := tx.get(taggedKey(tableExpected, author, e, t))
+	if errors.Is(err, ErrNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	return casefile.IdentifierID(binary.BigEndian.Uint64(v)), true, nil
+}

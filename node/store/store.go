@@ -1,0 +1,176 @@
+// Package store keeps everything a node knows in one Pebble database,
+// encrypted below the key space with the node's disk key.
+//
+// All writing goes through Update: one transaction at a time, one atomic batch,
+// on the disk before Update returns. What must hold together (a case, its
+// token, the feed entry, the alert) is therefore written in one Update, and
+// what Update has not returned was never acknowledged. View reads a consistent
+// snapshot beside it.
+//
+// It is the only package, with diskcrypt below it, that knows Pebble.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"interlock/node/store/diskcrypt"
+)
+
+// Errors that callers branch on.
+var (
+	ErrNotFound = errors.New("not in the store")
+	ErrInUse    = errors.New("the folder is in use by another process")
+	ErrDisk     = errors.New("the disk does not take writes")
+
+	errClosed = errors.New("the store is closed")
+)
+
+// Options are what a store is opened with.
+type Options struct {
+	Dir   string
+	Key   [32]byte // the node's disk key
+	Cache int64    // bytes of block cache; 0 for 64 MiB
+	Log   *slog.Logger
+	// FS, where set, stands under the encryption in place of the disk.
+	FS vfs.FS
+	// Disk, where set, is asked before every write and sync, and an error from
+	// it is what the disk answers. Tests fail the disk, or end the process, there.
+	Disk func() error
+	// Free returns the bytes left on the disk; nil asks the file system.
+	Free func() (uint64, error)
+}
+
+// reserve is the room that must be left on the disk for a write to be taken:
+// Pebble cannot survive a full disk in the middle of its own upkeep.
+const reserve = 64 << 20
+
+// Store is an open database. Its methods may be called from any goroutine.
+type Store struct {
+	db   *pebble.DB
+	free func() (uint64, error)
+	lock *pebble.Lock
+
+	mu     sync.Mutex // held by Update
+	failed error      // owned by mu; set once a commit did not reach the disk
+}
+
+// Open opens or creates the store in o.Dir. It returns ErrInUse where another
+// process has it, and diskcrypt.ErrWrongKey where the key is another.
+func Open(o Options) (*Store, error) {
+	base := o.FS
+	if base == nil {
+		base = vfs.Default
+	}
+	if o.Disk != nil {
+		base = errorfs.Wrap(base, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
+				return nil
+			}
+			return o.Disk()
+		}))
+	}
+	if err := base.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	lock, err := pebble.LockDirectory(o.Dir, base)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", o.Dir, ErrInUse)
+	}
+	s := &Store{free: o.Free, lock: lock}
+	if s.free == nil {
+		s.free = func() (uint64, error) {
+			u, err := base.GetDiskUsage(o.Dir)
+			return u.AvailBytes, err
+		}
+	}
+	if o.Cache == 0 {
+		o.Cache = 64 << 20
+	}
+	cache := pebble.NewCache(o.Cache)
+	defer cache.Unref()
+	opts := &pebble.Options{
+		FS:                 diskcrypt.New(base, o.Key),
+		Lock:               lock,
+		Cache:              cache,
+		MemTableSize:       16 << 20,
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             quiet{o.Log},
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	if s.db, err = pebble.Open(o.Dir, opts); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
+	}
+	return s, nil
+}
+
+// Close waits for the writer and closes the database. After a failed commit
+// Pebble cannot be closed any more; the folder is released all the same.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case errors.Is(s.failed, errClosed):
+		return nil
+	case s.failed != nil:
+		return errors.Join(s.failed, s.lock.Close())
+	}
+	s.failed = errClosed
+	return errors.Join(s.db.Close(), s.lock.Close())
+}
+
+// Update runs f in the one writing transaction and returns once all that it
+// wrote is on the disk. Where f returns an error nothing is written.
+func (s *Store) Update(f func(tx *Tx) error) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed != nil {
+		return s.failed
+	}
+	if free, err := s.free(); err == nil && free < reserve {
+		return fmt.Errorf("%w: less than %d MiB left", ErrDisk, reserve>>20)
+	}
+	batch := s.db.NewIndexedBatch()
+	defer func() { err = errors.Join(err, batch.Close()) }()
+	tx := &Tx{r: batch, w: batch}
+	if err := f(tx); err != nil {
+		return err
+	}
+	if batch.Empty() {
+		return nil
+	}
+	return s.commit(batch)
+}
+
+// commit applies the batch. A commit that Pebble cannot write leaves its
+// pipeline unusable: the store then refuses every later write, until the
+// process is started again and recovers from what is on the disk.
+func (s *Store) commit(batch *pebble.Batch) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			f, ok := r.(fatal)
+			if !ok {
+				panic(r)
+			}
+			s.failed = fmt.Errorf("%w: %s", ErrDisk, f.message)
+			err = s.failed
+		}
+	}()
+	return batch.Commit(pebble.Sync)
+}
+
+// View runs f on a consistent snapshot.
+func (s *Store) View(f func(tx *Tx) error) (err error) {
+	snap := s.db.NewSnapshot()
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	return f(&Tx{r: snap})
+}
