@@ -41,11 +41,13 @@ func appendFrame(b []byte, m proto.Message, limit int) ([]byte, error) {
 }
 
 // ReadFrame reads one frame of at most limit bytes from r into m. It returns
-// io.EOF only where the stream ended between two frames.
+// io.EOF only where the stream ended between two frames, and
+// io.ErrUnexpectedEOF where it ended within one. A reader's error that merely
+// wraps io.EOF, as that of a lost connection can, is neither.
 func ReadFrame(r io.Reader, m proto.Message, limit int) error {
 	var header [headerSize]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return io.EOF
 		}
 		return fmt.Errorf("read frame header: %w", err)
@@ -57,7 +59,7 @@ func ReadFrame(r io.Reader, m proto.Message, limit int) error {
 	// The buffer grows with what arrives, not with what was announced.
 	var body bytes.Buffer
 	if n, err := io.CopyN(&body, r, int64(size)); err != nil {
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
 		return fmt.Errorf("read frame of %d bytes after %d: %w", size, n, err)
