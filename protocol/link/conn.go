@@ -24,15 +24,15 @@ func (a peerAddr) String() string  { return a.peer.String() }
 
 func (c conn) Read(b []byte) (int, error) {
 	n, err := c.s.raw.Read(b)
-	return n, c.explain("read", err)
+	return n, c.explain(err)
 }
 
 func (c conn) Write(b []byte) (int, error) {
 	n, err := c.s.raw.Write(b)
-	return n, c.explain("write", err)
+	return n, c.explain(err)
 }
 
-func (c conn) explain(doing string, err error) error {
+func (c conn) explain(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
@@ -40,7 +40,7 @@ func (c conn) explain(doing string, err error) error {
 	if errors.As(err, &timeout) && timeout.Timeout() && !c.s.raw.Conn().IsClosed() {
 		return timeout
 	}
-	return c.s.over(doing, err)
+	return c.s.over(err)
 }
 
 func (c conn) Close() error                       { return c.s.Close() }

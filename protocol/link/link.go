@@ -71,6 +71,7 @@ type Host struct {
 	shares     shares
 	applicants *applicants
 
+	closeWait time.Duration
 	ctx       context.Context // ends when the host closes
 	cancel    context.CancelFunc
 	closeOnce sync.Once
@@ -102,6 +103,7 @@ func New(o Options) (*Host, error) {
 		services:   make(map[protocol.ID]service),
 		streams:    make(map[*Stream]struct{}),
 		addresses:  make(map[wire.Peer][]string),
+		closeWait:  closeWait,
 	}
 	if h.cut == nil {
 		h.cut = func(wire.Peer) bool { return false }
@@ -160,10 +162,10 @@ func (h *Host) close() error {
 	}
 	h.mu.Unlock()
 	h.cancel()
-	waited := h.await(closeWait)
+	waited := h.await(h.closeWait)
 	err := h.stack.close()
 	if !waited {
-		err = errors.Join(err, fmt.Errorf("close host: handlers still running after %v: %v", closeWait, h.busy()))
+		err = errors.Join(err, fmt.Errorf("close host: handlers still running after %v: %v", h.closeWait, h.busy()))
 	}
 	return err
 }

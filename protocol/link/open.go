@@ -56,7 +56,8 @@ func (h *Host) SetAddresses(to wire.Peer, addrs []string) error {
 
 // Open opens a stream for p, on the connection there is or on a new one. It
 // returns once the other side has agreed to serve it, which costs a round trip:
-// a peer that refuses fails Open and not the first read. A peer that has no
+// a peer that refuses fails Open and not the first read. (A handler that refuses
+// before it has read anything can do either.) A peer that has no
 // role here, or is a mere applicant, is not asked. The error is a
 // *wire.Refusal where either side refused, and otherwise wraps ErrUnreachable,
 // ErrLost or the error of ctx.
@@ -79,6 +80,16 @@ func (h *Host) open(ctx context.Context, to wire.Peer, p wire.Protocol) (*Stream
 	if h.cut(to) {
 		return nil, fmt.Errorf("%w: path is cut", ErrUnreachable)
 	}
+	reused := h.Connected(to)
+	s, err := h.try(ctx, to, p)
+	if reused && errors.Is(err, ErrLost) {
+		// The connection was dead and nobody had noticed yet.
+		s, err = h.try(ctx, to, p)
+	}
+	return s, err
+}
+
+func (h *Host) try(ctx context.Context, to wire.Peer, p wire.Protocol) (*Stream, error) {
 	id := idOf(to)
 	if !h.Connected(to) {
 		h.stack.swarm.Backoff().Clear(id)
@@ -90,7 +101,7 @@ func (h *Host) open(ctx context.Context, to wire.Peer, p wire.Protocol) (*Stream
 	s := h.newStream(raw, to, p)
 	s.sends = requestLimit(p.Frame, false)
 	if err := s.propose(ctx); err != nil {
-		s.Reset(wire.CodeNone)
+		s.end(wire.CodeNone)
 		return nil, err
 	}
 	return s, nil
@@ -112,7 +123,7 @@ func (s *Stream) propose(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		return s.over("open", err)
+		return s.over(err)
 	}
 	return s.raw.SetDeadline(time.Time{})
 }

@@ -80,7 +80,7 @@ func (h *Host) hearOut(raw network.Stream, from wire.Peer) (service, bool) {
 	defer h.leave(s)
 	id, err := listenFor(raw)
 	if err != nil {
-		s.finish(s.over("hello", err))
+		s.finish(s.over(err))
 		return service{}, false
 	}
 	svc, ok := h.service(id)
@@ -103,6 +103,9 @@ func (h *Host) welcome(s *Stream, k shareKey) wire.Code {
 	if role&s.protocol.From == 0 {
 		return wire.CodeRefused
 	}
+	if role == wire.Applicant && !h.applicants.has(s.raw.Conn()) {
+		return wire.CodeBusy // over the limit, and being closed
+	}
 	s.receives = requestLimit(s.protocol.Frame, role == wire.Applicant)
 	if !h.shares.take(s.ctx, k, s.protocol.Peer) {
 		return wire.CodeBusy
@@ -117,7 +120,7 @@ func (h *Host) welcome(s *Stream, k shareKey) wire.Code {
 // greet answers the peer's hello, which tells it that it is served.
 func (s *Stream) greet() error {
 	if _, err := s.raw.Write(hello(s.protocol.ID)); err != nil {
-		return s.over("answer", err)
+		return s.over(err)
 	}
 	return s.raw.SetDeadline(time.Time{})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,18 +57,25 @@ func (s *Stream) Peer() wire.Peer { return s.peer }
 // wire.ErrTooLarge, and leaves the stream as it was. Every other error is the
 // end of the stream: a *wire.Refusal, or one that wraps ErrLost.
 func (s *Stream) Send(m proto.Message) error {
+	if err := s.send(m); err != nil {
+		return fmt.Errorf("send %s: %w", s.protocol.ID, err)
+	}
+	return nil
+}
+
+func (s *Stream) send(m proto.Message) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()
 	if s.protocol.Idle > 0 {
 		if err := s.raw.SetWriteDeadline(time.Now().Add(s.protocol.Idle)); err != nil {
-			return s.over("send", err)
+			return s.over(err)
 		}
 	}
 	err := wire.WriteFrame(s.raw, m, s.sends)
 	if errors.Is(err, wire.ErrTooLarge) {
-		return fmt.Errorf("send %s: %w", s.protocol.ID, err)
+		return err
 	}
-	return s.over("send", err)
+	return s.over(err)
 }
 
 // Receive reads one frame into m. It returns io.EOF where the other side closed
@@ -75,23 +83,27 @@ func (s *Stream) Send(m proto.Message) error {
 // *wire.Refusal, ours where the frame was too large, too slow or malformed, or
 // an error that wraps ErrLost.
 func (s *Stream) Receive(m proto.Message) error {
+	err := s.receive(m)
+	if err == nil || err == io.EOF {
+		return err
+	}
+	return fmt.Errorf("receive %s: %w", s.protocol.ID, s.over(err))
+}
+
+func (s *Stream) receive(m proto.Message) error {
 	if s.protocol.Idle > 0 {
 		if err := s.raw.SetReadDeadline(time.Now().Add(s.protocol.Idle)); err != nil {
-			return s.over("receive", err)
+			return err
 		}
 	}
-	err := wire.ReadFrame(s.raw, m, s.receives)
-	if err == io.EOF {
-		return io.EOF
-	}
-	return s.over("receive", err)
+	return wire.ReadFrame(s.raw, m, s.receives)
 }
 
 // CloseWrite tells the other side that no more frames come. It can still be
 // received from.
 func (s *Stream) CloseWrite() error {
 	if err := s.raw.CloseWrite(); err != nil {
-		return s.over("close", err)
+		return fmt.Errorf("close %s: %w", s.protocol.ID, s.over(err))
 	}
 	return nil
 }
@@ -156,30 +168,31 @@ func (s *Stream) finish(err error) {
 }
 
 // over turns the error of an operation into what the caller acts on, and ends
-// the stream where it has not ended. Without an error it does nothing.
-func (s *Stream) over(doing string, err error) error {
+// the stream where it has not ended. Without an error it does nothing. The text
+// of the transport's error is left out, for it names addresses.
+func (s *Stream) over(err error) error {
 	if err == nil {
 		return nil
 	}
 	var timeout net.Error
 	switch refusal := s.refusal(err); {
 	case refusal != nil:
-		return fmt.Errorf("%s %s: %w", doing, s.protocol.ID, refusal)
+		return refusal
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return s.fail(doing, wire.CodeTimeout, err)
+		return s.fail(wire.CodeTimeout, os.ErrDeadlineExceeded)
 	case errors.Is(err, wire.ErrTooLarge):
-		return s.fail(doing, wire.CodeTooLarge, err)
+		return s.fail(wire.CodeTooLarge, err)
 	case errors.Is(err, wire.ErrNotCanonical), errors.Is(err, io.ErrUnexpectedEOF):
-		return s.fail(doing, wire.CodeMalformed, err)
+		return s.fail(wire.CodeMalformed, err)
 	default:
 		s.end(wire.CodeNone)
-		return fmt.Errorf("%s %s: %w: %w", doing, s.protocol.ID, ErrLost, err)
+		return ErrLost
 	}
 }
 
-func (s *Stream) fail(doing string, c wire.Code, err error) error {
+func (s *Stream) fail(c wire.Code, err error) error {
 	s.end(c)
-	return fmt.Errorf("%s %s: %w", doing, s.protocol.ID, wire.Refuse(c, err))
+	return wire.Refuse(c, err)
 }
 
 // refusal returns the refusal by which the stream ended, be it ours or one that
