@@ -102,10 +102,15 @@ func (s *Stream) receive(m proto.Message) error {
 // CloseWrite tells the other side that no more frames come. It can still be
 // received from.
 func (s *Stream) CloseWrite() error {
-	if err := s.raw.CloseWrite(); err != nil {
-		return fmt.Errorf("close %s: %w", s.protocol.ID, s.over(err))
+	err := s.raw.CloseWrite()
+	if err == nil && s.refusal(nil) == nil {
+		return nil
 	}
-	return nil
+	// The stream was reset, and only a write says with which code.
+	if _, err = s.raw.Write([]byte{0}); err == nil {
+		err = ErrLost
+	}
+	return fmt.Errorf("close %s: %w", s.protocol.ID, s.over(err))
 }
 
 // Close ends both halves cleanly. What the other side still sends is dropped:

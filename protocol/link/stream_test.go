@@ -51,8 +51,10 @@ func TestABadFrameEndsThatStreamAlone(t *testing.T) {
 				if _, err := bad.Write(test.bytes); err != nil {
 					t.Fatal(err)
 				}
-				if err := bad.CloseWrite(); err != nil {
-					t.Fatal(err)
+				if test.want != wire.CodeTooLarge { // for that the header is enough
+					if err := bad.CloseWrite(); err != nil {
+						t.Fatal(err)
+					}
 				}
 				wantRefusal(t, receive(t, errs), test.want, byUs)
 				wantReset(t, bad, test.want)
@@ -149,6 +151,47 @@ func TestTheRefusalCodeReachesThePeer(t *testing.T) {
 			if there, here := count(h, echo.ID, answer.want, byUs), count(other, echo.ID, answer.want, byPeer); there != here {
 				t.Errorf("%v: counted %d times there and %d times here", answer.want, there, here)
 			}
+		}
+	})
+}
+
+func TestEveryCallAfterARefusalReturnsIt(t *testing.T) {
+	calls := map[string]func(*Stream) error{
+		"send":        func(s *Stream) error { return s.Send(&wire.Ack{Number: 1}) },
+		"receive":     func(s *Stream) error { return s.Receive(&wire.Ack{}) },
+		"close write": (*Stream).CloseWrite,
+		"read":        func(s *Stream) error { _, err := s.Conn().Read(make([]byte, 1)); return err },
+		"write":       func(s *Stream) error { _, err := s.Conn().Write(make([]byte, 1)); return err },
+	}
+	onEachTransport(t, func(t *testing.T, listen string) {
+		r := newRoster()
+		h, other := newHost(t, r, listen), newHost(t, r)
+		knows(t, other, h)
+		h.Handle(echo, func(_ context.Context, s *Stream) error {
+			if err := s.Receive(&wire.Ack{}); err != nil {
+				return err
+			}
+			return wire.Refuse(wire.CodeGap, nil)
+		})
+		for name, call := range calls {
+			t.Run(name, func(t *testing.T) {
+				s := open(t, other, h.Peer(), echo)
+				if err := s.Send(&wire.Ack{Number: 1}); err != nil {
+					t.Fatal(err)
+				}
+				// Nothing was received yet, so the call is the first to hear of it.
+				if _, err := s.raw.Read(make([]byte, 1)); peerCode(err) != wire.CodeGap {
+					t.Fatalf("got %v, want a reset", err)
+				}
+				wantRefusal(t, call(s), wire.CodeGap, byPeer)
+				for name, call := range calls {
+					if err := call(s); err == nil {
+						t.Errorf("%s after it: no error", name)
+					} else {
+						wantRefusal(t, err, wire.CodeGap, byPeer)
+					}
+				}
+			})
 		}
 	})
 }
