@@ -65,7 +65,13 @@ func (h *Host) SetAddresses(to wire.Peer, addrs []string) error {
 // libp2p would make the caller of an absent peer wait longer and longer. Open
 // does not: how often to try again is for the caller to say.
 func (h *Host) Open(ctx context.Context, to wire.Peer, p wire.Protocol) (*Stream, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.ctx, cancel)()
 	s, err := h.open(ctx, to, p)
+	if err != nil && h.ctx.Err() != nil {
+		err = wire.Refuse(wire.CodeUnavailable, errClosed)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s to peer %s: %w", p.ID, to, err)
 	}
@@ -150,9 +156,6 @@ func dialError(ctx context.Context, err error) error {
 	}
 	if errors.Is(err, network.ErrResourceLimitExceeded) {
 		return wire.Refuse(wire.CodeBusy, network.ErrResourceLimitExceeded)
-	}
-	if errors.Is(err, swarm.ErrSwarmClosed) {
-		return wire.Refuse(wire.CodeUnavailable, errClosed)
 	}
 	var all *swarm.DialError
 	if !errors.As(err, &all) || len(all.DialErrors) == 0 {
