@@ -36,13 +36,13 @@ func (Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, redactedToken) }
 func (Token) MarshalText() ([]byte, error) { return nil, errTokenText }
 
 // String returns "share(redacted)".
-func (*Share) String() string { return redactedShare }
+func (Share) String() string { return redactedShare }
 
 // LogValue returns "share(redacted)".
-func (*Share) LogValue() slog.Value { return slog.StringValue(redactedShare) }
+func (Share) LogValue() slog.Value { return slog.StringValue(redactedShare) }
 
 // Format writes "share(redacted)" for every verb.
-func (*Share) Format(f fmt.State, _ rune) { fmt.Fprint(f, redactedShare) }
+func (Share) Format(f fmt.State, _ rune) { fmt.Fprint(f, redactedShare) }
 
 // String returns "request(redacted)".
 func (*Request) String() string { return redactedRequest }

@@ -37,6 +37,7 @@ func TestNothingSecretIsEverPrinted(t *testing.T) {
 		{"token", token, token[:], redactedToken},
 		{"pointer to a token", &token, token[:], redactedToken},
 		{"share", shares[0], secret[:], redactedShare},
+		{"share by value", *shares[0], secret[:], redactedShare},
 		{"request, its input", r, []byte("j.doe@example.org"), redactedRequest},
 		{"request, its blind", r, blindBytes[:], redactedRequest},
 	} {
