@@ -15,7 +15,7 @@ var productWords = set(`chrome chromium firefox safari edge opera brave webkit a
 	ubuntu debian whatsapp telegram signal kik snapchat instagram facebook messenger tiktok skype zoom teams discord viber wickr
 	java jre jdk python php perl ruby openssl openssh nginx apache mysql flash acrobat reader photoshop office outlook word excel
 	itunes quicktime vlc cellebrite ufed griffeye axiom encase ftk xways tor nt cpu driver bios software app application agent
-	sdk api step para`)
+	sdk api step para postfix exim sendmail esmtp esmtps esmtpsa smtp exchange id`)
 
 // addressWords outweigh versionWords in the same clause.
 var addressWords = set(`ip ips address addresses addr ipv host server client login logged via`)

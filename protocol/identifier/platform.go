@@ -158,3 +158,13 @@ func matchPath(path, pattern string) (handle string, ok bool) {
 	tail := rest[end:]
 	return rest[:end], end > 0 && (after == "/*" || tail == "/" || tail[0] == '?' || strings.HasPrefix(tail, "/?") || tail[0] == '&')
 }
+
+// PlatformNamed returns the name that accounts on a platform have in front, given how somebody calls the platform in
+// one word: "insta" gives "instagram". Words that mean other things too, such as "line", name none.
+func PlatformNamed(word string) (name string, ok bool) {
+	p := platformsByWord[strings.ToLower(word)]
+	if p == nil || p.everyday || len(word) < 2 {
+		return "", false
+	}
+	return p.name, true
+}
