@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"interlock/crypto/vault"
+	"interlock/node"
+	"interlock/node/control"
+	"interlock/protocol/directory"
+)
+
+type nodeCmd struct {
+	Init   nodeInitCmd   `cmd:"" help:"Make the node's folder with its keys and configuration."`
+	Enrol  nodeEnrolCmd  `cmd:"" help:"Apply to the network's registry for admission."`
+	Run    nodeRunCmd    `cmd:"" help:"Run the node until it is interrupted."`
+	Status nodeStatusCmd `cmd:"" help:"Show how the running node and its peers stand."`
+	User   nodeUserCmd   `cmd:"" help:"Manage who may sign in at the running node."`
+}
+
+type folder struct {
+	Dir string `default:"." type:"path" help:"The node's folder."`
+}
+
+// unlockFile is the key file that init makes beside the identity it opens.
+const unlockFile = "unlock.key"
+
+// unlock is what opens the node's identity: the key file that the
+// configuration names, or a passphrase.
+func unlock(dir, keyFile string, in *os.File, errs io.Writer) (vault.Lock, error) {
+	if keyFile != "" {
+		if !filepath.IsAbs(keyFile) {
+			keyFile = filepath.Join(dir, keyFile)
+		}
+		return vault.KeyFile(keyFile)
+	}
+	p, err := secret("Passphrase of the node's identity: ", in, errs)
+	if err != nil {
+		return vault.Lock{}, err
+	}
+	return vault.Passphrase([]byte(p)), nil
+}
+
+// secret reads one line: hidden from a terminal, or as it is from a pipe.
+func secret(prompt string, in *os.File, errs io.Writer) (string, error) {
+	if term.IsTerminal(int(in.Fd())) {
+		fmt.Fprint(errs, prompt)
+		b, err := term.ReadPassword(int(in.Fd()))
+		fmt.Fprintln(errs)
+		return string(b), err
+	}
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && (!errors.Is(err, io.EOF) || line == "") {
+		return "", fmt.Errorf("read the passphrase or password from standard input: %w", err)
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
+
+type nodeInitCmd struct {
+	folder
+	Agency       string   `required:"" help:"The agency's id: 2 to 32 lower-case letters, digits and inner hyphens."`
+	Name         string   `required:"" help:"The agency's name, as other agencies see it."`
+	Jurisdiction string   `required:"" help:"ISO 3166-2 code, for example US-CO."`
+	Contact      string   `required:"" help:"The deconfliction desk that other agencies call."`
+	Region       string   `default:"US" help:"Country in which telephone numbers without a country code are read."`
+	Listen       []string `default:"/ip4/0.0.0.0/tcp/4101,/ip4/0.0.0.0/udp/4101/quic-v1" help:"Multiaddrs to listen on."`
+	Address      []string `help:"Multiaddrs at which other members reach this node; the ones listened on if not given."`
+	Network      string   `required:"" type:"path" help:"The network file that the registry's operators hand out."`
+	Web          string   `default:"127.0.0.1:8443" help:"host:port of the officers' pages."`
+	Origin       string   `default:"https://localhost:8443" help:"What officers type into their browser."`
+	Passphrase   bool     `help:"Seal the keys under a passphrase instead of a key file."`
+}
+
+func (c nodeInitCmd) Run(out io.Writer, errs stderr) error {
+	cfg := node.Config{
+		Agency: c.Agency, Name: c.Name, Jurisdiction: c.Jurisdiction, Contact: c.Contact, Region: c.Region,
+		Listen: c.Listen, Addresses: c.Address, Network: c.Network, Unlock: unlockFile,
+		Web: node.Web{Listen: c.Web, Origin: c.Origin},
+	}
+	var lock vault.Lock
+	var err error
+	if c.Passphrase {
+		cfg.Unlock = ""
+		lock, err = unlock(c.Dir, "", os.Stdin, errs)
+	} else if err = os.MkdirAll(c.Dir, 0o700); err == nil {
+		lock, err = vault.NewKeyFile(filepath.Join(c.Dir, unlockFile))
+	}
+	if err != nil {
+		return err
+	}
+	if err := node.Init(c.Dir, cfg, lock); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "The node of %s is ready in %s.\nNext: look at node.toml, then `interlock node enrol --dir %s`.\n", c.Name, c.Dir, c.Dir)
+	return nil
+}
+
+type nodeEnrolCmd struct {
+	folder
+}
+
+func (c nodeEnrolCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
+	cfg, err := node.LoadConfig(c.Dir)
+	if err != nil {
+		return err
+	}
+	lock, err := unlock(c.Dir, cfg.Unlock, os.Stdin, errs)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	a, err := node.Enrol(ctx, cfg, lock, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return fmt.Errorf("apply for admission: %w", err)
+	}
+	switch a.Status {
+	case directory.Pending:
+		fmt.Fprintf(out, "The application is with the registry. Two operators have to approve it.\n"+
+			"They will call %s; read this to them:\n\n    %s\n\nThen: interlock node run --dir %s\n", cfg.Contact, a.Fingerprint, c.Dir)
+	case directory.Active:
+		fmt.Fprintf(out, "The agency is a member. Run the node: interlock node run --dir %s\n", c.Dir)
+	default:
+		return fmt.Errorf("the registry did not take the application (%s): %s", a.Status, a.Refusal)
+	}
+	return nil
+}
+
+type nodeRunCmd struct {
+	folder
+	Debug bool `help:"Log more."`
+}
+
+func (c nodeRunCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
+	cfg, err := node.LoadConfig(c.Dir)
+	if err != nil {
+		return err
+	}
+	lock, err := unlock(c.Dir, cfg.Unlock, os.Stdin, errs)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if c.Debug {
+		level = slog.LevelDebug
+	}
+	n, err := node.Start(node.Options{
+		Config: cfg, Unlock: lock, Pauses: node.DefaultPauses,
+		Log: slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level})),
+	})
+	if err != nil {
+		return err
+	}
+	url, err := n.Serve()
+	if err != nil {
+		return errors.Join(err, n.Close())
+	}
+	fmt.Fprintf(out, "The node of %s is running; its pages are at %s\n", cfg.Name, url)
+	select {
+	case <-ctx.Done():
+	case err = <-n.Failed():
+	}
+	return errors.Join(err, n.Close())
+}
+
+type nodeStatusCmd struct {
+	folder
+	JSON bool `help:"Print JSON."`
+}
+
+func (c nodeStatusCmd) Run(ctx context.Context, out io.Writer) error {
+	st, err := control.Dial(c.Dir).Status(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(out).Encode(st)
+	}
+	reach := "reachable"
+	if !st.Network.RegistryReachable {
+		reach = "not reachable; identifiers saved now wait for their tokens"
+	}
+	fmt.Fprintf(out, "%s (%s): %s\nregistry: %s\nown feed: %d entries\nwaiting for tokens: %d\n",
+		st.Name, st.Agency, st.Network.Standing, reach, st.Entries, st.Network.Waiting)
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "\nMEMBER\tLINK\tFEED\tLAST HEARD\tTROUBLE")
+	for _, m := range st.Network.Members {
+		link := "down"
+		if m.Connected {
+			link = "up"
+		}
+		heard := "never"
+		if !m.LastHeard.IsZero() {
+			heard = m.LastHeard.Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", m.Agency.Name, link, m.Have, m.Head, heard, m.Trouble)
+	}
+	return w.Flush()
+}
+
+type nodeUserCmd struct {
+	Add      userAddCmd      `cmd:"" help:"Give somebody an account; the password is read from the terminal or standard input."`
+	List     userListCmd     `cmd:"" help:"List the accounts."`
+	Password userPasswordCmd `cmd:"" help:"Set an account's password and end its sessions."`
+}
+
+type userAddCmd struct {
+	folder
+	Name     string `arg:"" help:"What the officer signs in with, for example m.okafor."`
+	FullName string `required:"" help:"The officer's name as colleagues know it."`
+	Role     string `default:"officer" enum:"officer,supervisor,administrator" help:"officer, supervisor or administrator."`
+	Generate bool   `help:"Make a password and print it."`
+}
+
+func (c userAddCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
+	p := rand.Text()
+	if !c.Generate {
+		var err error
+		if p, err = secret("New password: ", os.Stdin, errs); err != nil {
+			return err
+		}
+	}
+	err := control.Dial(c.Dir).AddOfficer(ctx, control.NewOfficer{Name: c.Name, FullName: c.FullName, Role: c.Role, Password: p})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s can sign in as %s.\n", c.FullName, c.Name)
+	if c.Generate {
+		fmt.Fprintf(out, "Password: %s\n", p)
+	}
+	return nil
+}
+
+type userListCmd struct {
+	folder
+}
+
+func (c userListCmd) Run(ctx context.Context, out io.Writer) error {
+	list, err := control.Dial(c.Dir).Officers(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tFULL NAME\tROLE\tSINCE")
+	for _, o := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", o.Name, o.FullName, o.Role, o.Created.Local().Format(time.DateOnly))
+	}
+	return w.Flush()
+}
+
+type userPasswordCmd struct {
+	folder
+	Name string `arg:"" help:"The account."`
+}
+
+func (c userPasswordCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
+	p, err := secret("New password: ", os.Stdin, errs)
+	if err != nil {
+		return err
+	}
+	if err := control.Dial(c.Dir).SetPassword(ctx, c.Name, p); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s has a new password; open sessions have ended.\n", c.Name)
+	return nil
+}

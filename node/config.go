@@ -1,0 +1,165 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"interlock/protocol/directory"
+	"interlock/protocol/identifier"
+	"interlock/protocol/link"
+)
+
+// Config is a node's configuration file, node.toml in its folder. Paths in it
+// are relative to that folder.
+type Config struct {
+	// Agency is the agency's id in the network: 2 to 32 lower-case letters,
+	// digits and inner hyphens.
+	Agency string `toml:"agency"`
+	// Name, Jurisdiction (ISO 3166-2) and Contact are what other agencies see
+	// of it; Contact is the desk to call.
+	Name         string `toml:"name"`
+	Jurisdiction string `toml:"jurisdiction"`
+	Contact      string `toml:"contact"`
+	// Region is the country (ISO 3166-1, two letters) in which a telephone
+	// number without a country code is read.
+	Region string `toml:"region"`
+	// Listen are the multiaddrs of this node; Addresses those at which other
+	// members reach it, the same if empty.
+	Listen    []string `toml:"listen"`
+	Addresses []string `toml:"addresses"`
+	// Network is the file the registry's operators hand out, and Unlock the
+	// key file that opens identity.age; without it a passphrase is asked for.
+	Network string `toml:"network"`
+	Unlock  string `toml:"unlock,omitempty"`
+	Web     Web    `toml:"web"`
+
+	dir string
+}
+
+// Web is where the officers' pages are served.
+type Web struct {
+	// Listen is host:port; Certificate and Key (PEM files) serve TLS there.
+	// Without them the pages are served in the clear, which is allowed on a
+	// loopback address only, for a TLS proxy in front.
+	Listen      string `toml:"listen"`
+	Certificate string `toml:"certificate,omitempty"`
+	Key         string `toml:"key,omitempty"`
+	// Origin is what officers type: https://interlock.denver.example
+	Origin string `toml:"origin"`
+}
+
+// LoadConfig reads dir/node.toml. An unknown key, and a value that cannot be
+// used, is an error that names it.
+func LoadConfig(dir string) (Config, error) {
+	path := filepath.Join(dir, "node.toml")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	c := Config{dir: dir}
+	d := toml.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		return Config{}, fmt.Errorf("%s: %s", path, tomlFault(err))
+	}
+	if err := c.check(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// tomlFault says what is wrong where, in one line.
+func tomlFault(err error) string {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		row, _ := unknown.Errors[0].Position()
+		return fmt.Sprintf("line %d: unknown key %q; see `interlock help node`", row, joinKey(unknown.Errors[0].Key()))
+	}
+	var bad *toml.DecodeError
+	if errors.As(err, &bad) {
+		row, _ := bad.Position()
+		return fmt.Sprintf("line %d: %s", row, bad.Error())
+	}
+	return err.Error()
+}
+
+func joinKey(k toml.Key) string {
+	s := ""
+	for i, part := range k {
+		if i > 0 {
+			s += "."
+		}
+		s += part
+	}
+	return s
+}
+
+func (c Config) check() error {
+	if _, err := directory.ParseAgencyID(c.Agency); err != nil {
+		return fmt.Errorf("agency: %w", err)
+	}
+	if _, err := identifier.ParseRegion(c.Region); err != nil {
+		return fmt.Errorf("region: want a country in two letters, for example US: %w", err)
+	}
+	if len(c.Listen) == 0 {
+		return errors.New("listen: want at least one multiaddr, for example /ip4/0.0.0.0/tcp/4101")
+	}
+	for _, key := range []struct {
+		name string
+		list []string
+	}{{"listen", c.Listen}, {"addresses", c.Addresses}} {
+		for _, a := range key.list {
+			if err := link.ParseAddress(a); err != nil {
+				return fmt.Errorf("%s: %q is not a multiaddr such as /ip4/192.0.2.7/tcp/4101", key.name, a)
+			}
+		}
+	}
+	if c.Network == "" {
+		return errors.New("network: want the path of the network file that the registry's operators hand out")
+	}
+	return c.Web.check()
+}
+
+func (w Web) check() error {
+	host, _, err := net.SplitHostPort(w.Listen)
+	if err != nil {
+		return fmt.Errorf("web.listen: %q is not host:port, for example 127.0.0.1:8443", w.Listen)
+	}
+	u, err := url.Parse(w.Origin)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Path != "" {
+		return fmt.Errorf("web.origin: %q is not what officers type, for example https://interlock.denver.example", w.Origin)
+	}
+	if (w.Certificate == "") != (w.Key == "") {
+		return errors.New("web.certificate and web.key: want both or neither")
+	}
+	if ip, err := netip.ParseAddr(host); w.Certificate == "" && host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return errors.New("web.listen: pages without web.certificate may be served on a loopback address only, behind a TLS proxy")
+	}
+	return nil
+}
+
+func (c Config) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.dir, name)
+}
+
+// agency is what this node says of itself, without its keys.
+func (c Config) agency() directory.Agency {
+	a := directory.Agency{
+		ID: directory.AgencyID(c.Agency), Name: c.Name, Jurisdiction: c.Jurisdiction, Contact: c.Contact, Addresses: c.Addresses,
+	}
+	if len(a.Addresses) == 0 {
+		a.Addresses = c.Listen
+	}
+	return a
+}

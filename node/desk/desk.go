@@ -1,0 +1,111 @@
+// Package desk is what an officer does: signs in, opens cases, writes notes,
+// looks through what was found in a file before it is saved, saves it, and
+// reads the alerts.
+//
+// Every call names the officer, and the desk decides whether they may: what
+// somebody may not see does not exist for them (ErrNotFound). What an officer
+// did wrong comes back as a *casefile.Sentence; every other error is a fault
+// of the node.
+package desk
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"interlock/node/casefile"
+	"interlock/node/store"
+	"interlock/protocol/directory"
+	"interlock/protocol/feed"
+)
+
+// ErrNotFound is the answer to what is not there, and to what is not for this
+// officer.
+var ErrNotFound = errors.New("not found")
+
+// Flow is the way of an identifier behind the desk.
+type Flow interface {
+	// Enter saves identifiers into a case and says what became of them. with,
+	// told the same, writes in the same transaction.
+	Enter(ctx context.Context, c casefile.CaseID, found []casefile.Found, with func(*store.Tx, Saved) error) (Saved, error)
+}
+
+// Network is what the desk shows of the federation.
+type Network interface {
+	Directory() *directory.Directory // nil before admission
+	Status() NetworkStatus
+}
+
+// Options are what a desk is made from.
+type Options struct {
+	Agency  directory.Agency
+	Store   *store.Store
+	Flow    Flow
+	Network Network
+	Now     func() time.Time
+}
+
+// Desk is the officers' side of a node. It may be used from any goroutine.
+type Desk struct {
+	agency  directory.Agency
+	store   *store.Store
+	flow    Flow
+	network Network
+	now     func() time.Time
+	hashing chan struct{} // holds a place for each password being hashed
+	watch   watchers
+}
+
+// New returns a desk.
+func New(o Options) *Desk {
+	return &Desk{
+		agency: o.Agency, store: o.Store, flow: o.Flow, network: o.Network, now: o.Now,
+		hashing: make(chan struct{}, hashesAtOnce), watch: watchers{open: map[*watcher]bool{}},
+	}
+}
+
+// Agency is this node's own agency.
+func (d *Desk) Agency() directory.Agency { return d.agency }
+
+// AgencyOf returns what the directory says of an agency; only the id is set
+// where it says nothing.
+func (d *Desk) AgencyOf(id directory.AgencyID) directory.Agency {
+	if dir := d.network.Directory(); dir != nil {
+		if a, ok := dir.Agency(id); ok {
+			return a
+		}
+	}
+	return directory.Agency{ID: id, Name: string(id)}
+}
+
+// Network is how the federation stands as this node sees it.
+func (d *Desk) Network() NetworkStatus { return d.network.Status() }
+
+// NetworkStatus is what of the federation is within reach.
+type NetworkStatus struct {
+	Standing          directory.Status // of this agency
+	RegistryReachable bool
+	Waiting           int // identifiers whose token is still to be had; at most 1,000 are counted
+	Members           []MemberLine
+}
+
+// MemberLine is one other agency.
+type MemberLine struct {
+	Agency    directory.Agency
+	Connected bool
+	Have      uint64 // entries of its feed on our disk
+	Head      uint64 // entries it has, as last heard
+	LastHeard time.Time
+	Trouble   string // in words; empty if connected
+}
+
+// Own is how many entries our own feed has.
+func (d *Desk) Own() (n uint64, err error) {
+	err = d.store.View(func(tx *store.Tx) error {
+		var p feed.Position
+		p, err = tx.Position(d.agency.ID)
+		n = p.Number
+		return err
+	})
+	return n, err
+}

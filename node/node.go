@@ -1,0 +1,194 @@
+// Package node is an agency's node: its keys, its store, its links, the flow of
+// identifiers between them, and the officers' pages on top.
+//
+// Flow is the way of an identifier; Node is the wiring around it: it opens
+// what a configuration names, runs the tasks that never end (following the
+// directory and the members' feeds, catching up on tokens), and closes
+// everything in order. cmd/interlock and testnet start nodes.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"interlock/crypto/vault"
+	"interlock/node/alert"
+	"interlock/node/desk"
+	"interlock/node/exchange"
+	"interlock/node/membership"
+	"interlock/node/store"
+	"interlock/node/tokens"
+	"interlock/protocol/directory"
+	"interlock/protocol/link"
+	"interlock/protocol/wire"
+)
+
+// Options are what a node is started from.
+type Options struct {
+	Config Config
+	Unlock vault.Lock // opens identity.age
+	Log    *slog.Logger
+	Pauses Pauses
+	// Cut and Disk are a testnet's faults: see link.Options and store.Options.
+	Cut  func(wire.Peer) bool
+	Disk func() error
+}
+
+// Pauses are the waits between attempts at what does not go now.
+type Pauses struct {
+	Registry time.Duration // asking the registry again
+	Feed     exchange.Pause
+}
+
+// DefaultPauses are those of a node in service.
+var DefaultPauses = Pauses{Registry: 3 * time.Second, Feed: exchange.Pause{First: 250 * time.Millisecond, Last: 15 * time.Second}}
+
+// Node is a running node.
+type Node struct {
+	o         Options
+	agency    directory.Agency
+	keys      *vault.Keys
+	store     *store.Store
+	host      *link.Host
+	roster    *membership.Roster
+	directory *membership.Follower
+	flow      *Flow
+	followers *exchange.Followers
+	desk      *desk.Desk
+	standing  atomic.Int32  // directory.Status, as the registry last said
+	admitted  chan struct{} // closed once there is a directory
+	failed    chan error    // has room for every server
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+}
+
+// Start opens the node's folder and runs it until Close.
+func Start(o Options) (*Node, error) {
+	n := &Node{o: o, agency: o.Config.agency(), admitted: make(chan struct{}), failed: make(chan error, 2)}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	if err := n.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start node %s: %w", o.Config.Agency, err), n.Close())
+	}
+	for _, task := range []func(){n.keepStanding, n.keepDirectory, n.keepCatchingUp, n.keepDeriving} {
+		n.tasks.Go(task)
+	}
+	return n, nil
+}
+
+// open brings up everything that can fail.
+func (n *Node) open() (err error) {
+	if n.keys, err = vault.LoadKeys(n.o.Config.path(identityFile), n.o.Unlock); err != nil {
+		return fmt.Errorf("open %s: %w", identityFile, err)
+	}
+	n.agency.Key = wire.PeerOf(n.keys.Signing)
+	n.agency.Recipient = n.keys.Age.Recipient()
+	network, err := loadNetwork(n.o.Config)
+	if err != nil {
+		return err
+	}
+	n.roster = membership.NewRoster(network)
+	n.store, err = store.Open(store.Options{
+		Dir: n.o.Config.path("store"), Key: n.keys.Disk, Log: n.o.Log, Disk: n.o.Disk,
+	})
+	if err != nil {
+		return err
+	}
+	if n.host, err = link.New(link.Options{
+		Key: n.keys.Signing, Listen: n.o.Config.Listen, Roles: n.roster.Role, Cut: n.o.Cut, Log: n.o.Log,
+	}); err != nil {
+		return err
+	}
+	return n.wire(network)
+}
+
+// wire connects the parts.
+func (n *Node) wire(network directory.Network) error {
+	for _, s := range network.Servers {
+		if err := n.host.SetAddresses(s.Key, s.Addresses); err != nil {
+			return fmt.Errorf("registry server %s: %w", s.Name, err)
+		}
+	}
+	n.flow = &Flow{
+		self: n.agency.ID, key: n.keys.Signing, store: n.store, now: time.Now, log: n.o.Log,
+		tokens:  tokens.New(n.host, n.roster.Directory, n.o.Log),
+		raised:  n.raised,
+		changed: make(chan struct{}), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1),
+	}
+	n.followers = exchange.NewFollowers(n.flow, n.host, n.o.Pauses.Feed, n.o.Log, time.Now)
+	n.directory = &membership.Follower{
+		Roster: n.roster, Open: n.host, Log: n.o.Log, Pause: n.o.Pauses.Registry, Take: n.takeDirectory,
+	}
+	n.desk = desk.New(desk.Options{Agency: n.agency, Store: n.store, Flow: n.flow, Network: n, Now: time.Now})
+	n.host.Handle(wire.ProtocolFeed, func(ctx context.Context, s *link.Stream) error {
+		return exchange.Serve(ctx, n.flow, s)
+	})
+	if err := n.flow.Begin(); err != nil {
+		return err
+	}
+	return n.restore()
+}
+
+// raised passes alerts on to the officers who look.
+func (n *Node) raised(alerts []alert.Alert) {
+	n.o.Log.Info("alerts raised", "alerts", len(alerts))
+	if err := n.desk.Raised(alerts); err != nil {
+		n.o.Log.Error("alerts are in the inbox, but could not be pushed", "cause", err)
+	}
+}
+
+// Desk is what officers work at.
+func (n *Node) Desk() *desk.Desk { return n.desk }
+
+// Agency is the node's own agency as the network knows it.
+func (n *Node) Agency() directory.Agency { return n.agency }
+
+// Addresses are the multiaddrs the node listens on.
+func (n *Node) Addresses() []string { return n.host.Addresses() }
+
+// Host is the node's end of every link.
+func (n *Node) Host() *link.Host { return n.host }
+
+// Close ends the tasks and the links, and closes the store last.
+func (n *Node) Close() error {
+	n.cancel()
+	var errs []error
+	if n.host != nil {
+		errs = append(errs, n.host.Close())
+	}
+	n.tasks.Wait()
+	if n.followers != nil {
+		n.followers.Wait()
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	if n.keys != nil {
+		n.keys.Destroy()
+	}
+	return errors.Join(errs...)
+}
+
+// identityFile holds the node's keys, sealed.
+const identityFile = "identity.age"
+
+func loadNetwork(c Config) (directory.Network, error) {
+	path := c.path(c.Network)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return directory.Network{}, fmt.Errorf("read network file: %w", err)
+	}
+	network, err := directory.ParseNetwork(b)
+	if err != nil {
+		return directory.Network{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return network, nil
+}

@@ -1,0 +1,73 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"interlock/node/control"
+	"interlock/node/web"
+	"interlock/protocol/identifier"
+)
+
+// closing is how long open requests may take to end when the node closes.
+const closing = 3 * time.Second
+
+// Serve starts the officers' pages and the control socket, and returns the
+// address of the pages. A server that fails later says so on Failed.
+func (n *Node) Serve() (string, error) {
+	origin, err := url.Parse(n.o.Config.Web.Origin)
+	if err != nil {
+		return "", fmt.Errorf("web.origin: %w", err)
+	}
+	region, err := identifier.ParseRegion(n.o.Config.Region)
+	if err != nil {
+		return "", fmt.Errorf("region: %w", err)
+	}
+	pages, err := web.New(web.Options{Desk: n.desk, Region: region, Origin: origin, Log: n.o.Log, Clock: time.Now})
+	if err != nil {
+		return "", err
+	}
+	w := n.o.Config.Web
+	l, err := net.Listen("tcp", w.Listen)
+	if err != nil {
+		return "", fmt.Errorf("web.listen %s: %w", w.Listen, err)
+	}
+	socket, err := control.Listen(n.o.Config.dir)
+	if err != nil {
+		return "", errors.Join(err, l.Close())
+	}
+	n.serve(web.Server(pages), func(s *http.Server) error {
+		if w.Certificate == "" {
+			return s.Serve(l)
+		}
+		return s.ServeTLS(l, n.o.Config.path(w.Certificate), n.o.Config.path(w.Key))
+	})
+	n.serve(control.Server(n.desk), func(s *http.Server) error { return s.Serve(socket) })
+	return w.Origin, nil
+}
+
+// serve runs one server until the node closes.
+func (n *Node) serve(s *http.Server, run func(*http.Server) error) {
+	s.BaseContext = func(net.Listener) context.Context { return n.ctx }
+	n.tasks.Go(func() {
+		if err := run(s); !errors.Is(err, http.ErrServerClosed) {
+			n.failed <- err
+		}
+	})
+	n.tasks.Go(func() {
+		<-n.ctx.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), closing)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			n.o.Log.Warn("requests did not end in time", "cause", errors.Join(err, s.Close()))
+		}
+	})
+}
+
+// Failed receives the error of a server that could not go on.
+func (n *Node) Failed() <-chan error { return n.failed }

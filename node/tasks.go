@@ -1,0 +1,236 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"interlock/crypto/token"
+	"interlock/node/desk"
+	"interlock/node/exchange"
+	"interlock/node/membership"
+	"interlock/node/store"
+	"interlock/protocol/directory"
+	"interlock/protocol/wire"
+)
+
+// What the node remembers about its network, by name.
+const (
+	metaDirectory  = "directory"
+	metaFederation = "federation secret"
+	metaAgency     = "agency"
+)
+
+// ErrOtherAgency refuses a folder whose store was written by another agency.
+var ErrOtherAgency = errors.New("the store belongs to another agency")
+
+// restore brings back what a former run knew of the network, so that the node
+// works while the registry is down.
+func (n *Node) restore() error {
+	var signed, secret []byte
+	err := n.store.Update(func(tx *store.Tx) (err error) {
+		owner, err := tx.Meta(metaAgency)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			err = tx.PutMeta(metaAgency, []byte(n.agency.ID))
+		case err == nil && string(owner) != string(n.agency.ID):
+			err = fmt.Errorf("%w, %s", ErrOtherAgency, owner)
+		}
+		if err != nil {
+			return err
+		}
+		if secret, err = tx.Meta(metaFederation); err != nil {
+			return err
+		}
+		signed, err = tx.Meta(metaDirectory)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // not admitted yet
+	}
+	if err != nil {
+		return err
+	}
+	federation := token.Secret(secret)
+	clear(secret)
+	n.flow.federation.Store(&federation)
+	var m wire.SignedDirectory
+	if err := wire.Unmarshal(signed, &m); err != nil {
+		return fmt.Errorf("stored directory: %w", err)
+	}
+	d, err := n.roster.Check(&m)
+	if err != nil {
+		return fmt.Errorf("stored directory: %w", err)
+	}
+	return n.takeDirectory(d, &m)
+}
+
+// takeDirectory acts on a verified directory: it is stored with what it means
+// for matching; then peers that are out lose their links, and those that are
+// in are followed.
+func (n *Node) takeDirectory(d *directory.Directory, signed *wire.SignedDirectory) error {
+	b, err := wire.Marshal(signed)
+	if err != nil {
+		return err
+	}
+	if err := n.flow.Join(d, func(tx *store.Tx) error { return tx.PutMeta(metaDirectory, b) }); err != nil {
+		return err
+	}
+	first := n.roster.Directory() == nil
+	n.roster.Set(d, signed)
+	if first {
+		close(n.admitted)
+	}
+	n.host.Review()
+	var follow []directory.Agency
+	for _, a := range d.Active() {
+		if a.ID == n.agency.ID {
+			continue
+		}
+		if err := n.host.SetAddresses(a.Key, a.Addresses); err != nil {
+			n.o.Log.Warn("agency's addresses are not usable", "agency", a.ID, "cause", err)
+			continue
+		}
+		follow = append(follow, a)
+	}
+	n.followers.Set(n.ctx, follow)
+	if own, ok := d.Agency(n.agency.ID); ok {
+		n.standing.Store(int32(own.Status))
+	}
+	n.o.Log.Info("directory taken", "version", d.Version, "agencies", len(d.Agencies))
+	return nil
+}
+
+// wait pauses a task; it reports whether the node goes on.
+func (n *Node) wait(pause time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-n.ctx.Done():
+		return false
+	case <-timer.C:
+	case <-wake:
+	}
+	return n.ctx.Err() == nil
+}
+
+// keepStanding asks the registry how this agency stands whenever its
+// directory does not flow, and takes the admission when it comes.
+func (n *Node) keepStanding() {
+	for {
+		if !n.directory.Reached() {
+			if err := n.askStanding(); err != nil && n.ctx.Err() == nil {
+				n.o.Log.Info("registry does not answer", "cause", err)
+			}
+		}
+		if !n.wait(n.o.Pauses.Registry, nil) {
+			return
+		}
+	}
+}
+
+func (n *Node) askStanding() error {
+	st, err := membership.Ask(n.ctx, n.host, n.roster.Network(), nil, n.keys.Age)
+	if err != nil {
+		return err
+	}
+	n.standing.Store(int32(st.Status))
+	if st.Status != directory.Active || n.roster.Directory() != nil {
+		return nil
+	}
+	d, err := n.roster.Check(st.Signed)
+	if err != nil || d == nil {
+		return err
+	}
+	err = n.store.Update(func(tx *store.Tx) error { return tx.PutMeta(metaFederation, st.Federation[:]) })
+	if err != nil {
+		return err
+	}
+	n.flow.federation.Store(&st.Federation)
+	return n.takeDirectory(d, st.Signed)
+}
+
+// keepDirectory follows the directory, once there is a first one: that comes
+// with the federation secret, in keepStanding or from a former run.
+func (n *Node) keepDirectory() {
+	select {
+	case <-n.admitted:
+		n.directory.Run(n.ctx)
+	case <-n.ctx.Done():
+	}
+}
+
+// keepCatchingUp announces what waits for its token, whenever something does.
+func (n *Node) keepCatchingUp() {
+	for n.ctx.Err() == nil {
+		done, err := n.flow.CatchUp(n.ctx)
+		if done > 0 {
+			n.o.Log.Info("waiting identifiers announced", "identifiers", done)
+			continue
+		}
+		if err != nil && n.ctx.Err() == nil {
+			n.o.Log.Info("identifiers go on waiting", "cause", err)
+		}
+		pause := time.Hour // nothing waits until it says so
+		if err != nil {
+			pause = n.o.Pauses.Registry
+		}
+		n.wait(pause, n.flow.waiting)
+	}
+}
+
+// keepDeriving derives our identifiers for members that joined after them.
+func (n *Node) keepDeriving() {
+	for n.ctx.Err() == nil {
+		more, err := n.flow.DeriveNext()
+		if err != nil {
+			n.o.Log.Error("tags could not be derived", "cause", err)
+			n.wait(n.o.Pauses.Registry, nil)
+			continue
+		}
+		if !more {
+			n.wait(time.Hour, n.flow.joined)
+		}
+	}
+}
+
+// Directory is the newest directory, nil before admission.
+func (n *Node) Directory() *directory.Directory { return n.roster.Directory() }
+
+// Status is how the federation stands as this node sees it.
+func (n *Node) Status() desk.NetworkStatus {
+	st := desk.NetworkStatus{
+		Standing:          directory.Status(n.standing.Load()),
+		RegistryReachable: n.directory.Reached(),
+	}
+	waiting, err := n.flow.Waiting()
+	if err != nil {
+		n.o.Log.Error("waiting identifiers could not be counted", "cause", err)
+	}
+	st.Waiting = waiting
+	d := n.roster.Directory()
+	if d == nil {
+		return st
+	}
+	progress := map[directory.AgencyID]exchange.Progress{}
+	for _, p := range n.followers.Progress() {
+		progress[p.Agency] = p
+	}
+	for _, a := range d.Agencies {
+		if a.ID == n.agency.ID {
+			continue
+		}
+		p := progress[a.ID]
+		line := desk.MemberLine{
+			Agency: a, Connected: p.Connected, Have: p.Have, Head: p.Head, LastHeard: p.Heard, Trouble: p.Trouble,
+		}
+		if a.Status != directory.Active {
+			line.Trouble = "suspended by the registry"
+		}
+		st.Members = append(st.Members, line)
+	}
+	slices.SortFunc(st.Members, func(a, b desk.MemberLine) int { return strings.Compare(a.Agency.Name, b.Agency.Name) })
+	return st
+}
