@@ -1,0 +1,443 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"interlock/crypto/oprf"
+	"interlock/crypto/token"
+	"interlock/node/alert"
+	"interlock/node/casefile"
+	"interlock/node/desk"
+	"interlock/node/store"
+	"interlock/protocol/directory"
+	"interlock/protocol/identifier"
+	"interlock/protocol/wire"
+)
+
+// registry stands for the token servers: any holder gets the same token, and
+// it can be down.
+type registry struct{ down bool }
+
+func (r *registry) Tokens(_ context.Context, ids []identifier.Identifier) ([]oprf.Token, token.Epoch, error) {
+	if r.down {
+		return nil, 0, errors.New("registry down")
+	}
+	out := make([]oprf.Token, len(ids))
+	for n, i := range ids {
+		out[n] = sha512.Sum512(i.Input())
+	}
+	return out, 1, nil
+}
+
+// desktop is one agency's flow and store, in memory.
+type desktop struct {
+	agency directory.Agency
+	flow   *Flow
+	store  *store.Store
+	raised int
+}
+
+var at = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+func signingKey(id directory.AgencyID) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{id[0]}, ed25519.SeedSize))
+}
+
+type tb interface {
+	Helper()
+	Fatalf(string, ...any)
+	Cleanup(func())
+}
+
+func newDesktop(t tb, id directory.AgencyID, r *registry) *desktop {
+	t.Helper()
+	s, err := store.Open(store.Options{
+		Dir: "/store", FS: vfs.NewMem(), Log: slog.New(slog.DiscardHandler), Cache: 1 << 20,
+		Free: func() (uint64, error) { return 1 << 40, nil },
+	})
+	if err != nil {
+		t.Fatalf("open store: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Fatalf("close store: %v", err)
+		}
+	})
+	d := &desktop{agency: directory.Agency{ID: id, Key: wire.PeerOf(signingKey(id)), Status: directory.Active}, store: s}
+	d.flow = &Flow{
+		self: id, key: signingKey(id), store: s, tokens: r, now: func() time.Time { return at }, log: slog.New(slog.DiscardHandler),
+		raised:  func(a []alert.Alert) { d.raised += len(a) },
+		changed: make(chan struct{}), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1),
+	}
+	d.flow.federation.Store(&token.Secret{7})
+	if err := d.flow.Begin(); err != nil {
+		t.Fatalf("begin: %v", err)
+	}
+	return d
+}
+
+func (d *desktop) join(t tb, agencies ...directory.Agency) {
+	t.Helper()
+	dir := &directory.Directory{Agencies: agencies}
+	if err := d.flow.Join(dir, func(*store.Tx) error { return nil }); err != nil {
+		t.Fatalf("%s joins: %v", d.agency.ID, err)
+	}
+}
+
+func (d *desktop) derive(t tb) {
+	t.Helper()
+	for {
+		more, err := d.flow.DeriveNext()
+		if err != nil {
+			t.Fatalf("%s derives: %v", d.agency.ID, err)
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// open makes n cases.
+func (d *desktop) open(t tb, n int) {
+	t.Helper()
+	err := d.store.Update(func(tx *store.Tx) error {
+		for i := range n {
+			c := casefile.Case{Number: fmt.Sprint(i), Pointer: token.CasePointer{d.agency.ID[0], byte(i + 1)}}
+			if _, err := tx.AddCase(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("open cases: %v", err)
+	}
+}
+
+func (d *desktop) enter(t tb, c casefile.CaseID, ids ...identifier.Identifier) desk.Saved {
+	t.Helper()
+	var found []casefile.Found
+	for _, i := range ids {
+		found = append(found, casefile.Found{Identifier: i, Sightings: []casefile.Sighting{{Line: 1}}})
+	}
+	saved, err := d.flow.Enter(context.Background(), c, found, func(*store.Tx, desk.Saved) error { return nil })
+	if err != nil {
+		t.Fatalf("%s enters: %v", d.agency.ID, err)
+	}
+	return saved
+}
+
+func (d *desktop) catchUp(t tb) {
+	t.Helper()
+	if _, err := d.flow.CatchUp(context.Background()); err != nil {
+		t.Fatalf("%s catches up: %v", d.agency.ID, err)
+	}
+}
+
+// fetch takes the next batch of from's feed, or the same one again.
+func (d *desktop) fetch(t tb, from *desktop, again bool) {
+	t.Helper()
+	held, _, err := d.flow.Head(from.agency.ID)
+	if err != nil {
+		t.Fatalf("head: %v", err)
+	}
+	b, err := from.flow.Batch(from.agency.ID, held.Number)
+	if err != nil {
+		t.Fatalf("batch: %v", err)
+	}
+	if err := d.flow.Arrive(from.agency, b); err != nil {
+		var r *wire.Refusal
+		if !errors.As(err, &r) { // not a member just now
+			t.Fatalf("%s takes from %s: %v", d.agency.ID, from.agency.ID, err)
+		}
+		return
+	}
+	if again && len(b.Entries) > 0 {
+		if err := d.flow.Arrive(from.agency, b); err == nil {
+			t.Fatalf("%s took the same batch twice", d.agency.ID)
+		}
+	}
+}
+
+// meeting is an alert, said so that two nodes' alerts can be compared.
+type meeting struct {
+	Case   casefile.CaseID
+	With   directory.AgencyID
+	Theirs token.CasePointer
+	Values []string
+}
+
+func (d *desktop) meetings(t tb) []meeting {
+	t.Helper()
+	var list []meeting
+	err := d.store.View(func(tx *store.Tx) error {
+		return tx.RecentAlerts(func(a alert.Alert) (bool, error) {
+			m := meeting{Case: a.Pair.Case, With: a.Pair.Agency, Theirs: a.Pair.Theirs}
+			for _, g := range a.Grounds {
+				m.Values = append(m.Values, g.Identifier.Value())
+			}
+			slices.Sort(m.Values)
+			list = append(list, m)
+			return true, nil
+		})
+	})
+	if err != nil {
+		t.Fatalf("read alerts: %v", err)
+	}
+	slices.SortFunc(list, func(a, b meeting) int {
+		return bytes.Compare([]byte(fmt.Sprint(a)), []byte(fmt.Sprint(b)))
+	})
+	return list
+}
+
+func people(t tb, n int) []identifier.Identifier {
+	t.Helper()
+	var list []identifier.Identifier
+	for i := range n {
+		id, err := identifier.Parse(identifier.Email, fmt.Sprintf("p%d@example.org", i), "US")
+		if err != nil {
+			t.Fatalf("parse: %v", err)
+		}
+		list = append(list, id)
+	}
+	return list
+}
+
+func TestBothSidesAreAlertedWhoeverCameFirst(t *testing.T) {
+	r := &registry{}
+	denver, boulder := newDesktop(t, "denver-pd", r), newDesktop(t, "boulder-so", r)
+	denver.join(t, denver.agency, boulder.agency)
+	boulder.join(t, denver.agency, boulder.agency)
+	denver.open(t, 1)
+	boulder.open(t, 1)
+	p := people(t, 3)
+	denver.enter(t, 1, p[0], p[1])
+	boulder.fetch(t, denver, true)
+	boulder.enter(t, 1, p[1], p[2])
+	denver.fetch(t, boulder, true)
+	if diff := cmp.Diff([]meeting{{1, "boulder-so", token.CasePointer{'b', 1}, []string{"p1@example.org"}}}, denver.meetings(t)); diff != "" {
+		t.Errorf("denver's alerts (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]meeting{{1, "denver-pd", token.CasePointer{'d', 1}, []string{"p1@example.org"}}}, boulder.meetings(t)); diff != "" {
+		t.Errorf("boulder's alerts (-want +got):\n%s", diff)
+	}
+	if denver.raised != 1 || boulder.raised != 1 {
+		t.Errorf("pushed %d and %d, want one each", denver.raised, boulder.raised)
+	}
+}
+
+func TestIdentifiersWaitForTheRegistryAndCatchUp(t *testing.T) {
+	r := &registry{down: true}
+	denver, boulder := newDesktop(t, "denver-pd", r), newDesktop(t, "boulder-so", r)
+	denver.join(t, boulder.agency)
+	boulder.join(t, denver.agency)
+	denver.open(t, 1)
+	boulder.open(t, 1)
+	p := people(t, 2)
+	if got := denver.enter(t, 1, p...); got != (desk.Saved{Added: 2, Waiting: 2}) {
+		t.Errorf("saved %+v, want 2 added and waiting", got)
+	}
+	if n, err := denver.flow.Waiting(); n != 2 || err != nil {
+		t.Errorf("%d wait, %v; want 2", n, err)
+	}
+	r.down = false
+	boulder.enter(t, 1, p[0])
+	denver.fetch(t, boulder, false)
+	if got := denver.meetings(t); len(got) != 0 {
+		t.Errorf("alerts %v before there is a token, want none", got)
+	}
+	denver.catchUp(t)
+	if n, err := denver.flow.Waiting(); n != 0 || err != nil {
+		t.Errorf("%d wait, %v; want none", n, err)
+	}
+	if got := denver.meetings(t); len(got) != 1 {
+		t.Errorf("alerts %v, want one", got)
+	}
+}
+
+func TestASuspendedMemberRaisesNoAlertUntilItIsBack(t *testing.T) {
+	r := &registry{}
+	denver, boulder := newDesktop(t, "denver-pd", r), newDesktop(t, "boulder-so", r)
+	denver.join(t, boulder.agency)
+	denver.open(t, 1)
+	boulder.open(t, 1)
+	p := people(t, 2)
+	boulder.enter(t, 1, p...)
+	denver.fetch(t, boulder, false)
+	out := boulder.agency
+	out.Status = directory.Suspended
+	denver.join(t, out)
+	denver.enter(t, 1, p[0])
+	denver.fetch(t, boulder, false)
+	if got := denver.meetings(t); len(got) != 0 {
+		t.Fatalf("alerts %v with a suspended member, want none", got)
+	}
+	denver.join(t, boulder.agency)
+	denver.derive(t)
+	if got := denver.meetings(t); len(got) != 1 {
+		t.Errorf("alerts %v after it is back, want one", got)
+	}
+}
+
+func TestAMemberThatJoinsLateIsMatchedWithWhatWasThere(t *testing.T) {
+	r := &registry{}
+	denver, boulder := newDesktop(t, "denver-pd", r), newDesktop(t, "boulder-so", r)
+	denver.open(t, 1)
+	boulder.open(t, 1)
+	p := people(t, derivedAtOnce+70)
+	denver.enter(t, 1, p...)
+	boulder.enter(t, 1, p[len(p)-1])
+	denver.join(t, boulder.agency)
+	denver.fetch(t, boulder, false)
+	denver.derive(t)
+	if got := denver.meetings(t); len(got) != 1 {
+		t.Errorf("alerts %v, want one", got)
+	}
+}
+
+func TestOneIdentifierIsAnnouncedOnceHoweverManyCasesHoldIt(t *testing.T) {
+	denver := newDesktop(t, "denver-pd", &registry{})
+	denver.open(t, 3)
+	p := people(t, 1)
+	for c := range casefile.CaseID(3) {
+		denver.enter(t, c+1, p[0], p[0])
+	}
+	if h, _, err := denver.flow.Head("denver-pd"); h.Number != 1 || err != nil {
+		t.Errorf("%d entries, %v; want 1", h.Number, err)
+	}
+}
+
+// TestAlertsFollowFromWhatIsHeldWhateverTheOrder lets three agencies enter,
+// fetch, lose and regain their registry in any order, then lets everything
+// arrive, and compares the alerts of each with what the agencies hold.
+func TestAlertsFollowFromWhatIsHeldWhateverTheOrder(t *testing.T) {
+	const persons, cases = 5, 2
+	rapid.Check(t, func(t *rapid.T) {
+		r := &registry{}
+		var all []*desktop
+		var members []directory.Agency
+		for _, id := range []directory.AgencyID{"aurora-pd", "boulder-so", "denver-pd"} {
+			d := newDesktop(t, id, r)
+			d.open(t, cases)
+			all, members = append(all, d), append(members, d.agency)
+		}
+		p := people(t, persons)
+		held := map[string][]casefile.CaseID{} // agency and person → cases, the announcing one first
+		pick := rapid.IntRange(0, len(all)-1)
+		for range rapid.IntRange(5, 40).Draw(t, "steps") {
+			d := all[pick.Draw(t, "agency")]
+			switch rapid.IntRange(0, 5).Draw(t, "step") {
+			case 0, 1:
+				n := rapid.IntRange(0, persons-1).Draw(t, "person")
+				c := casefile.CaseID(rapid.IntRange(1, cases).Draw(t, "case"))
+				d.enter(t, c, p[n])
+				k := fmt.Sprint(d.agency.ID, n)
+				if !slices.Contains(held[k], c) {
+					held[k] = append(held[k], c)
+				}
+			case 2:
+				r.down = !r.down
+			case 3:
+				d.join(t, members...)
+			case 4:
+				d.fetch(t, all[pick.Draw(t, "from")], rapid.Bool().Draw(t, "again"))
+			case 5:
+				if !r.down {
+					d.catchUp(t)
+				}
+			}
+		}
+		r.down = false
+		for range 2 {
+			for _, d := range all {
+				d.join(t, members...)
+				d.derive(t)
+				d.catchUp(t)
+				for _, from := range all {
+					if from != d {
+						d.fetch(t, from, false)
+					}
+				}
+			}
+		}
+		for _, d := range all {
+			if diff := cmp.Diff(expected(t, d, all, held, persons), d.meetings(t)); diff != "" {
+				t.Errorf("alerts of %s (-want +got):\n%s", d.agency.ID, diff)
+			}
+		}
+	})
+}
+
+// expected computes d's alerts from who holds what, without tokens or tags.
+// An identifier is announced under the lowest case that held it when its token
+// came, which only the announcing node knows: it is asked for that alone.
+func expected(t tb, d *desktop, all []*desktop, held map[string][]casefile.CaseID, persons int) []meeting {
+	t.Helper()
+	found := map[string]*meeting{}
+	for n := range persons {
+		for _, c := range held[fmt.Sprint(d.agency.ID, n)] {
+			for _, other := range all {
+				theirs := held[fmt.Sprint(other.agency.ID, n)]
+				if other == d || len(theirs) == 0 {
+					continue
+				}
+				m := meeting{Case: c, With: other.agency.ID, Theirs: other.announcedUnder(t, people(t, persons)[n])}
+				if !slices.ContainsFunc(theirs, func(c casefile.CaseID) bool { return m.Theirs[1] == byte(c) }) {
+					t.Fatalf("%s announced under a case that does not hold it", other.agency.ID)
+				}
+				k := fmt.Sprint(m)
+				if found[k] == nil {
+					found[k] = &m
+				}
+				found[k].Values = append(found[k].Values, fmt.Sprintf("p%d@example.org", n))
+			}
+		}
+	}
+	var list []meeting
+	for _, m := range found {
+		list = append(list, *m)
+	}
+	slices.SortFunc(list, func(a, b meeting) int {
+		return bytes.Compare([]byte(fmt.Sprint(a)), []byte(fmt.Sprint(b)))
+	})
+	return list
+}
+
+// announcedUnder opens d's own entry for an identifier.
+func (d *desktop) announcedUnder(t tb, i identifier.Identifier) (c token.CasePointer) {
+	t.Helper()
+	err := d.store.View(func(tx *store.Tx) error {
+		id, err := tx.Known(i)
+		if err != nil {
+			return err
+		}
+		own, err := d.flow.own(tx, id)
+		if err != nil {
+			return err
+		}
+		e, ok, err := tx.EntryTagged(d.agency.ID, 1, own.Key.Tag(d.agency.ID.Author()))
+		if err != nil || !ok {
+			return fmt.Errorf("own entry found %t: %w", ok, err)
+		}
+		p, err := own.Key.Open(d.agency.ID.Author(), e.Number, e.Pointer)
+		c = p.Case
+		return err
+	})
+	if err != nil {
+		t.Fatalf("own entry of %s: %v", d.agency.ID, err)
+	}
+	return c
+}
