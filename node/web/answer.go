@@ -1,0 +1,96 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"interlock/node/desk"
+)
+
+// What came of a form, as it travels to the page that the form leads to: in a
+// cookie that holds a word and numbers, and is taken back when it was read.
+const (
+	answerNote    = "note"
+	answerGone    = "gone"
+	answerDropped = "dropped"
+	answerSaved   = "saved" // then added, already, waiting, alerts
+)
+
+// answer is a line on a page that says what happened.
+type answer struct {
+	Text     string
+	More     []string
+	Match    bool     // an alert came of it
+	Coverage coverage // where none did, what that means
+}
+
+func (c cookies) answerName() string { return c.name + "-said" }
+
+func (s *site) giveAnswer(w http.ResponseWriter, value string) {
+	http.SetCookie(w, s.cookies.cookie(s.cookies.answerName(), value))
+}
+
+func (s *site) giveSaved(w http.ResponseWriter, saved desk.Saved, alerts int) {
+	s.giveAnswer(w, fmt.Sprintf("%s.%d.%d.%d.%d", answerSaved, saved.Added, saved.Already, saved.Waiting, alerts))
+}
+
+// takeAnswer returns what the last form came to, once.
+func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request) *answer {
+	cookie, err := r.Cookie(s.cookies.answerName())
+	if err != nil {
+		return nil
+	}
+	gone := s.cookies.cookie(s.cookies.answerName(), "")
+	gone.MaxAge = -1
+	http.SetCookie(w, gone)
+
+	switch cookie.Value {
+	case answerNote:
+		return &answer{Text: "The note is saved."}
+	case answerGone:
+		return &answer{Text: "This was saved or discarded before; nothing was done twice."}
+	case answerDropped:
+		return &answer{Text: "Discarded. Nothing was saved."}
+	}
+	var saved desk.Saved
+	var alerts int
+	numbers, ok := strings.CutPrefix(cookie.Value, answerSaved+".")
+	if !ok {
+		return nil
+	}
+	if _, err := fmt.Sscanf(numbers, "%d.%d.%d.%d", &saved.Added, &saved.Already, &saved.Waiting, &alerts); err != nil {
+		return nil
+	}
+	return s.savedAnswer(saved, alerts)
+}
+
+// savedAnswer says what became of identifiers, and what is known by it.
+func (s *site) savedAnswer(saved desk.Saved, alerts int) *answer {
+	a := &answer{Text: many(saved.Added, "identifier", "identifiers") + " saved", Match: alerts > 0}
+	switch {
+	case saved.Added == 0 && saved.Already == 0:
+		a.Text = "Saved, without identifiers."
+		return a
+	case saved.Already == 1:
+		a.Text += ", 1 was already held"
+	case saved.Already > 1:
+		a.Text += ", " + grouped(saved.Already) + " were already held"
+	}
+	a.Text += "."
+	if saved.Waiting > 0 {
+		verb := "wait"
+		if saved.Waiting == 1 {
+			verb = "waits"
+		}
+		a.More = append(a.More, fmt.Sprintf("%s %s for the registry, and will be compared as soon as it answers. There is nothing for you to do.",
+			grouped(saved.Waiting), verb))
+	}
+	switch {
+	case alerts > 0:
+		a.More = append(a.More, many(alerts, "alert", "alerts")+" came of it: read it before you take the next step in this case.")
+	case saved.Added > saved.Waiting:
+		a.Coverage = s.coverage()
+	}
+	return a
+}

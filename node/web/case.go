@@ -1,0 +1,171 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"interlock/node/casefile"
+	"interlock/node/desk"
+)
+
+// caseView is one case with what it holds.
+type caseView struct {
+	Path, Number, Title string
+	Officers            string
+	Opened              moment
+	Said                *answer // what came of the form that led here
+	Problem             *notice // with what was pasted
+	NoteProblem         *notice // with the note
+	Pasted, Note        string
+	Upload              string // how much one upload may have
+	MostBytes           int    // the same, for the page's script
+	Alerts              caseAlertsView
+	Holdings            []holdingLine
+	Total               string
+	More                string // how many identifiers are not shown
+	Waiting             string // how many of those shown wait
+	Notes               []noteLine
+}
+
+// holdingLine is one identifier of a case.
+type holdingLine struct {
+	Kind, Value string
+	From        string // where it was found first
+	Elsewhere   string // and where else
+	Announced   bool
+}
+
+// noteLine is one note of a case.
+type noteLine struct {
+	Number uint64
+	By     casefile.OfficerName
+	At     moment
+	Text   string
+}
+
+func (s *site) casePage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	view, err := s.caseView(r, v)
+	if err != nil {
+		return err
+	}
+	view.Said = s.takeAnswer(w, r)
+	return s.showCase(w, r, v, http.StatusOK, view)
+}
+
+func (s *site) showCase(w http.ResponseWriter, r *http.Request, v visitor, status int, view caseView) error {
+	return s.show(w, r, v, status, "case", shell{Title: view.Number, Place: "cases", View: view})
+}
+
+// caseAgain answers one of the case's forms with what is wrong with it.
+func (s *site) caseAgain(w http.ResponseWriter, r *http.Request, v visitor, err error, fill func(*caseView, *notice)) error {
+	view, missing := s.caseView(r, v)
+	if missing != nil {
+		return missing
+	}
+	return s.again(w, r, v, err, "case", func(n notice) shell {
+		fill(&view, &n)
+		return shell{Title: view.Number, Place: "cases", View: view}
+	})
+}
+
+func (s *site) caseView(r *http.Request, v visitor) (caseView, error) {
+	id, err := caseOf(r)
+	if err != nil {
+		return caseView{}, err
+	}
+	f, err := s.desk.Case(v.Officer, id)
+	if err != nil {
+		return caseView{}, err
+	}
+	view := caseView{
+		Path: casePath(id), Number: f.Number, Title: f.Title, Officers: officers(f.Officers), Opened: s.at(f.Opened),
+		Upload: megabytes(MaxUpload), MostBytes: MaxUpload, Alerts: s.caseAlertsView(f), Total: many(f.Total, "identifier", "identifiers"),
+	}
+	waiting := 0
+	for _, h := range f.Holdings {
+		if h.State != casefile.Announced {
+			waiting++
+		}
+		view.Holdings = append(view.Holdings, holding(h))
+	}
+	if waiting > 0 {
+		view.Waiting = grouped(waiting)
+	}
+	if rest := f.Total - len(f.Holdings); rest > 0 {
+		view.More = grouped(rest)
+	}
+	for i := len(f.Notes) - 1; i >= 0; i-- {
+		n := f.Notes[i]
+		view.Notes = append(view.Notes, noteLine{n.Number, n.By, s.at(n.At), n.Text})
+	}
+	return view, nil
+}
+
+func holding(h casefile.Holding) holdingLine {
+	line := holdingLine{
+		Kind: kindName(h.Identifier.Kind()), Value: h.Identifier.Value(), Announced: h.State == casefile.Announced,
+	}
+	if len(h.Sightings) > 0 {
+		line.From = place(h.Sightings[0])
+	}
+	if more := h.Seen - 1; more > 0 {
+		line.Elsewhere = "and " + many(more, "other place", "other places")
+	}
+	return line
+}
+
+// place says where an identifier was found.
+func place(at casefile.Sighting) string {
+	if at.Line == 0 {
+		return at.Source.Name
+	}
+	return fmt.Sprintf("%s, line %s", at.Source.Name, grouped(at.Line))
+}
+
+func officers(names []casefile.OfficerName) string {
+	list := make([]string, len(names))
+	for i, n := range names {
+		list[i] = string(n)
+	}
+	return strings.Join(list, ", ")
+}
+
+// caseAlertsView is the alerts of one case, or what an absence of them means.
+type caseAlertsView struct {
+	Path     string
+	Alerts   []alertCard
+	Coverage coverage
+}
+
+func (s *site) caseAlertsView(f desk.CaseFile) caseAlertsView {
+	view := caseAlertsView{Path: casePath(f.ID)}
+	for _, l := range f.Alerts {
+		card := s.card(l)
+		card.CaseTitle = "" // the page has it
+		view.Alerts = append(view.Alerts, card)
+	}
+	if len(view.Alerts) == 0 && f.Total > 0 {
+		view.Coverage = s.coverage()
+	}
+	return view
+}
+
+// caseAlerts is the part of a case's page that htmx reads again when an alert
+// arrives.
+func (s *site) caseAlerts(w http.ResponseWriter, r *http.Request, v visitor) error {
+	id, err := caseOf(r)
+	if err != nil {
+		return err
+	}
+	f, err := s.desk.Case(v.Officer, id)
+	if err != nil {
+		return err
+	}
+	html, err := s.part("case-alerts", s.caseAlertsView(f))
+	if err != nil {
+		return err
+	}
+	s.send(w, r, http.StatusOK, []byte(html))
+	return nil
+}

@@ -1,0 +1,64 @@
+package web
+
+import (
+	"net/http"
+
+	"interlock/protocol/directory"
+)
+
+// networkView is how the federation stands as this node sees it.
+type networkView struct {
+	Agency            string
+	Standing          string
+	Active            bool
+	RegistryReachable bool
+	Waiting           string // empty if nothing waits
+	Members           []memberLine
+	Connected         string
+}
+
+// memberLine is one other agency.
+type memberLine struct {
+	Name, Jurisdiction, Contact string
+	Connected, Suspended        bool
+	Have, Head                  uint64
+	Progress                    string
+	LastHeard                   moment
+	Trouble                     string
+}
+
+func (s *site) network(w http.ResponseWriter, r *http.Request, v visitor) error {
+	n := s.desk.Network()
+	view := networkView{
+		Agency: s.desk.Agency().Name, Standing: n.Standing.String(), Active: n.Standing == directory.Active,
+		RegistryReachable: n.RegistryReachable,
+	}
+	if n.Waiting > 0 {
+		view.Waiting = waiting(n)
+	}
+	connected := 0
+	for _, m := range n.Members {
+		line := memberLine{
+			Name: m.Agency.Name, Jurisdiction: m.Agency.Jurisdiction, Contact: m.Agency.Contact,
+			Connected: m.Connected, Suspended: m.Agency.Status == directory.Suspended,
+			Have: m.Have, Head: max(m.Head, m.Have), Trouble: m.Trouble,
+		}
+		switch {
+		case line.Head == 0:
+			line.Progress = "nothing announced yet"
+		case m.Have >= m.Head:
+			line.Progress = "all " + many(m.Have, "entry", "entries")
+		default:
+			line.Progress = grouped(m.Have) + " of " + many(m.Head, "entry", "entries")
+		}
+		if !m.LastHeard.IsZero() {
+			line.LastHeard = s.at(m.LastHeard)
+		}
+		if m.Connected {
+			connected++
+		}
+		view.Members = append(view.Members, line)
+	}
+	view.Connected = grouped(connected) + " of " + many(len(n.Members), "member", "members") + " connected"
+	return s.show(w, r, v, http.StatusOK, "network", shell{Title: "Network", Place: "network", View: view})
+}

@@ -1,0 +1,91 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"interlock/node/casefile"
+	"interlock/node/desk"
+)
+
+// visitor is the officer behind a request. Its zero value is nobody.
+type visitor struct {
+	casefile.Officer
+	session desk.Session
+}
+
+// page answers a signed-in officer. What it returns as an error becomes a
+// sentence on a page.
+type page func(w http.ResponseWriter, r *http.Request, v visitor) error
+
+// signedIn lets officers through to p and sends everybody else to sign in. A
+// body of more than limit bytes ends in an *http.MaxBytesError.
+func (s *site) signedIn(limit int64, p page) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, err := s.visitor(r)
+		switch {
+		case errors.Is(err, desk.ErrSignedOut):
+			s.sendToSignIn(w, r)
+			return
+		case err != nil:
+			s.fail(w, r, visitor{}, err)
+			return
+		}
+		s.streams.used(v.session, s.now())
+		r.Body = &body{ReadCloser: r.Body, limit: limit, left: limit}
+		if err := p(w, r, v); err != nil {
+			s.fail(w, r, v, err)
+		}
+	})
+}
+
+// visitor returns who sent r, or desk.ErrSignedOut.
+func (s *site) visitor(r *http.Request) (visitor, error) {
+	session, ok := s.cookies.session(r)
+	if !ok {
+		return visitor{}, desk.ErrSignedOut
+	}
+	officer, err := s.desk.Session(session)
+	if err != nil {
+		return visitor{}, err
+	}
+	return visitor{officer, session}, nil
+}
+
+// sendToSignIn leads to the sign-in and from there back to the page. A form
+// that htmx sent stays on the screen with what was typed in it.
+func (s *site) sendToSignIn(w http.ResponseWriter, r *http.Request) {
+	if byScript(r) {
+		s.answerProblem(w, r, http.StatusUnauthorized, signedOutNotice)
+		return
+	}
+	back := r.URL.RequestURI()
+	if r.Method != http.MethodGet {
+		back = path.Dir(r.URL.Path)
+	}
+	http.Redirect(w, r, signInPath(back), http.StatusSeeOther)
+}
+
+func signInPath(back string) string {
+	if back == "/" {
+		return "/sign-in"
+	}
+	return "/sign-in?" + url.Values{"next": {back}}.Encode()
+}
+
+// localPath returns where to go after the sign-in: a page of this site, or
+// the first one.
+func localPath(next string) string {
+	u, err := url.Parse(next)
+	switch {
+	case err != nil, u.Scheme != "", u.Host != "", u.User != nil:
+	case !strings.HasPrefix(next, "/"), strings.HasPrefix(next, "//"), strings.Contains(next, `\`):
+	case u.Path == "/sign-in", u.Path == "/sign-out", u.Path == "/events":
+	default:
+		return u.RequestURI()
+	}
+	return "/"
+}

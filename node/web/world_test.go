@@ -1,0 +1,322 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"interlock/crypto/oprf"
+	"interlock/crypto/token"
+	"interlock/node/alert"
+	"interlock/node/casefile"
+	"interlock/node/desk"
+	"interlock/node/store"
+	"interlock/node/web"
+	"interlock/protocol/directory"
+	"interlock/protocol/identifier"
+)
+
+// Every account in these tests has this password.
+const password = "correct horse battery staple"
+
+// world is one agency's pages, on a real desk on a real store. What stands
+// behind the desk (the flow to the registry, the links to other agencies) is
+// played by the test.
+type world struct {
+	t       testing.TB
+	url     string
+	desk    *desk.Desk
+	store   *store.Store
+	network *network
+	flow    *flow
+	log     *bytes.Buffer
+
+	mu  sync.Mutex
+	now time.Time // owned by mu
+}
+
+func open(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, log: &bytes.Buffer{}, now: time.Date(2026, 11, 24, 11, 14, 0, 0, time.UTC)}
+	var err error
+	w.store, err = store.Open(store.Options{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.store.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	w.network, w.flow = newNetwork(), &flow{store: w.store, registry: true}
+	w.desk = desk.New(desk.Options{
+		Agency: directory.Agency{ID: "denver-pd", Name: "Denver Police Department", Jurisdiction: "US-CO"},
+		Store:  w.store, Flow: w.flow, Network: w.network, Now: w.clock,
+	})
+	w.officer("m.okafor", casefile.Investigator)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.url = "http://" + listener.Addr().String()
+	origin, err := url.Parse(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := web.New(web.Options{
+		Desk: w.desk, Region: "US", Origin: origin, Clock: w.clock,
+		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(pages)
+	server.Listener.Close()
+	server.Listener, server.Config = listener, web.Server(pages)
+	ctx, cancel := context.WithCancel(context.Background())
+	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+	server.Start()
+	t.Cleanup(server.Close)
+	t.Cleanup(cancel)
+	return w
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+func (w *world) officer(name casefile.OfficerName, role casefile.Role) casefile.Officer {
+	w.t.Helper()
+	o := casefile.Officer{Name: name, FullName: strings.ToUpper(string(name)), Role: role}
+	if err := w.desk.AddOfficer(o, password); err != nil {
+		w.t.Fatal(err)
+	}
+	return o
+}
+
+// opens is a case that the officer opened.
+func (w *world) opens(by casefile.OfficerName, number, title string) casefile.Case {
+	w.t.Helper()
+	c, err := w.desk.OpenCase(casefile.Officer{Name: by, Role: casefile.Investigator}, casefile.NewCase{Number: number, Title: title})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// raises is an alert between c and a case of the agency, as the match raises
+// it: first on the disk, then to whoever watches.
+func (w *world) raises(c casefile.Case, agency directory.AgencyID, theirs byte, kind identifier.Kind, raw string, h token.Handling) alert.ID {
+	w.t.Helper()
+	i, err := identifier.Parse(kind, raw, "US")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := alert.Pair{Case: c.ID, Agency: agency, Theirs: token.CasePointer{theirs}}
+	var raised []alert.Alert
+	err = w.store.Update(func(tx *store.Tx) error {
+		err := tx.Raise(p, alert.Ground{Identifier: i, Handling: h, At: w.clock()})
+		raised = tx.Raised()
+		return err
+	})
+	if err == nil {
+		err = w.desk.Raised(raised)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p.ID()
+}
+
+// flow holds identifiers, with a token while there is a registry.
+type flow struct {
+	store    *store.Store
+	registry bool
+	fault    error // what the next Enter fails with
+}
+
+func (f *flow) Enter(_ context.Context, c casefile.CaseID, found []casefile.Found, with func(*store.Tx, desk.Saved) error) (saved desk.Saved, err error) {
+	if f.fault != nil {
+		return saved, f.fault
+	}
+	err = f.store.Update(func(tx *store.Tx) error {
+		saved = desk.Saved{}
+		for _, one := range found {
+			id, err := tx.IdentifierID(one.Identifier)
+			if err != nil {
+				return err
+			}
+			isNew, err := tx.Hold(c, id, one.Sightings...)
+			if err != nil {
+				return err
+			}
+			if isNew {
+				saved.Added++
+			} else {
+				saved.Already++
+			}
+			if !f.registry {
+				saved.Waiting++
+				err = tx.Wait(id)
+			} else {
+				var t oprf.Token
+				rand.Read(t[:])
+				err = tx.PutToken(id, 1, t)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return with(tx, saved)
+	})
+	return saved, err
+}
+
+// network is a federation of two others.
+type network struct {
+	directory *directory.Directory
+	status    desk.NetworkStatus
+}
+
+func newNetwork() *network {
+	boulder := directory.Agency{
+		ID: "boulder-so", Name: "Boulder County Sheriff", Jurisdiction: "US-CO",
+		Contact: "Duty desk +1 303-555-0188", Status: directory.Active,
+	}
+	cheyenne := directory.Agency{ID: "cheyenne-pd", Name: "Cheyenne Police", Jurisdiction: "US-WY", Status: directory.Active}
+	return &network{
+		directory: &directory.Directory{Version: 3, Agencies: []directory.Agency{boulder, cheyenne}},
+		status: desk.NetworkStatus{
+			Standing: directory.Active, RegistryReachable: true,
+			Members: []desk.MemberLine{
+				{Agency: boulder, Connected: true, Have: 1204, Head: 1204, LastHeard: time.Date(2026, 11, 24, 11, 13, 40, 0, time.UTC)},
+				{Agency: cheyenne, Have: 310, Head: 388, LastHeard: time.Date(2026, 11, 23, 17, 2, 0, 0, time.UTC),
+					Trouble: "It does not answer at its addresses."},
+			},
+		},
+	}
+}
+
+func (n *network) Directory() *directory.Directory { return n.directory }
+func (n *network) Status() desk.NetworkStatus      { return n.status }
+
+// client is an officer's browser without a screen.
+type client struct {
+	*world
+	http *http.Client
+}
+
+// visits is a browser that has no session yet.
+func (w *world) visits() *client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &client{w, &http.Client{Jar: jar, Timeout: time.Minute}}
+}
+
+// signsIn is a browser in which the officer has signed in.
+func (w *world) signsIn(name casefile.OfficerName) *client {
+	w.t.Helper()
+	b := w.visits()
+	got := b.post("/sign-in", url.Values{"name": {string(name)}, "password": {password}})
+	if got.status != http.StatusOK || !strings.Contains(got.body, "Sign out") {
+		w.t.Fatalf("sign in as %s: %d", name, got.status)
+	}
+	return b
+}
+
+// shown is what a browser ends up with, redirects followed.
+type shown struct {
+	status int
+	path   string
+	body   string
+	header http.Header
+}
+
+func (c *client) get(path string) shown {
+	c.t.Helper()
+	return c.do(c.request("GET", path, nil, ""))
+}
+
+func (c *client) post(path string, form url.Values) shown {
+	c.t.Helper()
+	return c.do(c.request("POST", path, strings.NewReader(form.Encode()), "application/x-www-form-urlencoded"))
+}
+
+// hands sends a text and files (name, content, name, content…) to a case.
+func (c *client) hands(path, text string, files ...string) shown {
+	c.t.Helper()
+	body, kind := multipartForm(c.t, text, files...)
+	return c.do(c.request("POST", path, body, kind))
+}
+
+func multipartForm(t testing.TB, text string, files ...string) (io.Reader, string) {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	if err := form.WriteField("text", text); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(files); i += 2 {
+		part, err := form.CreateFormFile("file", files[i])
+		if err == nil {
+			_, err = io.WriteString(part, files[i+1])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := form.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return &body, form.FormDataContentType()
+}
+
+func (c *client) request(method, path string, body io.Reader, kind string) *http.Request {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+		r.Header.Set("Origin", c.url)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	return r
+}
+
+func (c *client) do(r *http.Request) shown {
+	c.t.Helper()
+	res, err := c.http.Do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return shown{res.StatusCode, res.Request.URL.RequestURI(), string(body), res.Header}
+}
