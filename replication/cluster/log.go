@@ -1,0 +1,75 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+)
+
+// bridge passes raft's own log on to ours. Raft names servers by their keys,
+// which are replaced by their numbers; of its values only those that can hold
+// no contents are passed on.
+func bridge(to *slog.Logger, peers map[raft.ServerAddress]server) hclog.Logger {
+	var names []string
+	for address, s := range peers {
+		names = append(names, string(address), fmt.Sprintf("server %d", s.index))
+	}
+	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Name: "raft", Output: io.Discard, Level: hclog.Off})
+	logger.RegisterSink(sink{log: to, names: strings.NewReplacer(names...)})
+	return logger
+}
+
+type sink struct {
+	log   *slog.Logger
+	names *strings.Replacer
+}
+
+// Accept is called by hclog for each line, of whatever level.
+func (s sink) Accept(_ string, level hclog.Level, message string, args ...any) {
+	at := slogLevel(level)
+	if !s.log.Enabled(context.Background(), at) {
+		return
+	}
+	attributes := []slog.Attr{slog.String("raft", s.names.Replace(message))}
+	for i := 0; i+1 < len(args); i += 2 {
+		if name, ok := args[i].(string); ok {
+			attributes = append(attributes, s.attribute(name, args[i+1]))
+		}
+	}
+	s.log.LogAttrs(context.Background(), at, "replication", attributes...)
+}
+
+func (s sink) attribute(name string, value any) slog.Attr {
+	switch v := value.(type) {
+	case bool, int, int32, int64, uint, uint32, uint64, float64:
+		return slog.Any(name, v)
+	case error:
+		return slog.String(name, s.names.Replace(v.Error()))
+	case fmt.Stringer:
+		return slog.String(name, s.names.Replace(v.String()))
+	case string:
+		return slog.String(name, s.names.Replace(v))
+	case raft.ServerID:
+		return slog.String(name, s.names.Replace(string(v)))
+	case raft.ServerAddress:
+		return slog.String(name, s.names.Replace(string(v)))
+	}
+	return slog.String(name, fmt.Sprintf("(%T)", value))
+}
+
+func slogLevel(l hclog.Level) slog.Level {
+	switch l {
+	case hclog.Error:
+		return slog.LevelError
+	case hclog.Warn:
+		return slog.LevelWarn
+	case hclog.Info:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}

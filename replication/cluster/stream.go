@@ -1,0 +1,129 @@
+package cluster
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"interlock/protocol/link"
+	"interlock/protocol/wire"
+)
+
+// addressOf is how raft names a server: its key in hexadecimal. Where it is
+// dialled is the host's to know, so a server may move without raft noticing.
+func addressOf(p wire.Peer) raft.ServerAddress { return raft.ServerAddress(hex.EncodeToString(p[:])) }
+
+// streamLayer carries raft's connections as streams of the links. A link admits
+// streams of this protocol from the registry's servers only.
+type streamLayer struct {
+	host     *link.Host
+	self     raft.ServerAddress
+	peers    map[raft.ServerAddress]server
+	incoming chan net.Conn
+	closing  context.Context // ends at Close
+	close    context.CancelFunc
+
+	mu       sync.Mutex
+	outgoing map[*link.Stream]struct{} // owned by mu; nil once closed
+}
+
+func newStreamLayer(h *link.Host, peers map[raft.ServerAddress]server) *streamLayer {
+	l := &streamLayer{
+		host: h, self: addressOf(h.Peer()), peers: peers,
+		incoming: make(chan net.Conn), outgoing: make(map[*link.Stream]struct{}),
+	}
+	l.closing, l.close = context.WithCancel(context.Background())
+	return l
+}
+
+// serve hands a stream to raft and waits until raft is done with it.
+func (l *streamLayer) serve(ctx context.Context, s *link.Stream) error {
+	select {
+	case l.incoming <- s.Conn():
+	case <-ctx.Done():
+		return nil
+	case <-l.closing.Done():
+	}
+	select {
+	case <-ctx.Done(): // raft closed it, or the peer went
+		return nil
+	case <-l.closing.Done():
+		return wire.Refuse(wire.CodeUnavailable, ErrClosed)
+	}
+}
+
+// Accept returns the next stream that another server opened.
+func (l *streamLayer) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.incoming:
+		return c, nil
+	case <-l.closing.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Dial opens a stream to another server.
+func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	peer, ok := l.peers[to]
+	if !ok {
+		return nil, errors.New("dial: not a server of this network")
+	}
+	ctx, cancel := context.WithTimeout(l.closing, timeout)
+	defer cancel()
+	s, err := l.host.Open(ctx, peer.peer, wire.ProtocolRaft)
+	if err != nil {
+		return nil, fmt.Errorf("dial server %d: %w", peer.index, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.outgoing == nil {
+		s.Reset(wire.CodeUnavailable)
+		return nil, net.ErrClosed
+	}
+	l.outgoing[s] = struct{}{}
+	return &outgoing{Conn: s.Conn(), forget: func() { l.forget(s) }}, nil
+}
+
+func (l *streamLayer) forget(s *link.Stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.outgoing, s)
+}
+
+// Close ends every stream of raft's.
+func (l *streamLayer) Close() error {
+	l.close()
+	l.mu.Lock()
+	streams := l.outgoing
+	l.outgoing = nil
+	l.mu.Unlock()
+	for s := range streams {
+		s.Reset(wire.CodeUnavailable)
+	}
+	return nil
+}
+
+// Addr is this server as raft names it.
+func (l *streamLayer) Addr() net.Addr { return raftAddr(l.self) }
+
+type raftAddr raft.ServerAddress
+
+func (a raftAddr) Network() string { return "interlock" }
+func (a raftAddr) String() string  { return string(a) }
+
+// outgoing is a dialled connection that the layer closes when it is closed.
+type outgoing struct {
+	net.Conn
+	forget func()
+}
+
+func (o *outgoing) Close() error {
+	o.forget()
+	return o.Conn.Close()
+}
