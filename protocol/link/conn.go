@@ -23,11 +23,17 @@ func (a peerAddr) Network() string { return "interlock" }
 func (a peerAddr) String() string  { return a.peer.String() }
 
 func (c conn) Read(b []byte) (int, error) {
+	if err := c.s.ended(); err != nil {
+		return 0, err
+	}
 	n, err := c.s.raw.Read(b)
 	return n, c.explain(err)
 }
 
 func (c conn) Write(b []byte) (int, error) {
+	if err := c.s.ended(); err != nil {
+		return 0, err
+	}
 	n, err := c.s.raw.Write(b)
 	return n, c.explain(err)
 }

@@ -71,7 +71,9 @@ func (h *Host) watch() network.Notifiee {
 		ConnectedF: func(_ network.Network, c network.Conn) { h.connected(c) },
 		DisconnectedF: func(_ network.Network, c network.Conn) {
 			h.applicants.remove(c)
-			h.desert(c)
+			for _, s := range h.servedOn(c) {
+				s.cancel()
+			}
 		},
 	}
 }
@@ -101,20 +103,12 @@ func (h *Host) expire(c network.Conn, p wire.Peer) {
 	}
 }
 
-// desert ends the contexts of the handlers whose connection has gone.
-func (h *Host) desert(c network.Conn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for s := range h.streams {
-		if s.raw.Conn() == c {
-			s.cancel()
-		}
-	}
-}
-
-// drop closes c with a code, and the returned channel when it has.
+// drop closes c with a code, and the returned channel when it has. Nothing more
+// is sent or received on it from now on.
 func (h *Host) drop(c network.Conn, code network.ConnErrorCode) <-chan struct{} {
-	h.desert(c)
+	for _, s := range h.servedOn(c) {
+		s.doom(connCode(code))
+	}
 	return h.apart(func() {
 		if err := c.CloseWithError(code); err != nil {
 			h.log.Debug("connection did not close cleanly", "code", uint32(code))

@@ -158,7 +158,9 @@ func (h *Host) close() error {
 	h.mu.Lock()
 	h.closed = true
 	for s := range h.streams {
-		h.running.Go(func() { s.end(wire.CodeUnavailable) })
+		if s.doom(wire.CodeUnavailable) {
+			h.running.Go(func() { s.discard(wire.CodeUnavailable) })
+		}
 	}
 	h.mu.Unlock()
 	h.cancel()

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 
 	"interlock/protocol/wire"
@@ -177,4 +178,20 @@ func TestSendingTooMuchIsRefusedHereAndLeavesTheStreamAlone(t *testing.T) {
 		t.Errorf("got %v, want %v", err, wire.ErrTooLarge)
 	}
 	wantEcho(t, s, 1)
+}
+
+func TestAClosedStreamSaysSo(t *testing.T) {
+	r := newRoster()
+	h, other := newHost(t, r, transports["tcp"]), newHost(t, r)
+	knows(t, other, h)
+	h.Handle(echo, serveEcho)
+	s := open(t, other, h.Peer(), echo)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{s.Send(&wire.Ack{}), s.Receive(&wire.Ack{}), s.CloseWrite()} {
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("got %v, want %v", err, net.ErrClosed)
+		}
+	}
 }

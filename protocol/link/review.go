@@ -1,6 +1,7 @@
 package link
 
 import (
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -33,9 +34,8 @@ func (h *Host) Review() {
 		}
 	}
 	for _, s := range h.served() {
-		if role, asked := roles[s.peer]; asked && role&s.protocol.From == 0 {
-			s.cancel()
-			closing = append(closing, h.apart(func() { s.end(wire.CodeRefused) }))
+		if role, asked := roles[s.peer]; asked && role&s.protocol.From == 0 && s.doom(wire.CodeRefused) {
+			closing = append(closing, h.apart(func() { s.discard(wire.CodeRefused) }))
 		}
 	}
 	limit := time.NewTimer(reviewWait)
@@ -58,4 +58,8 @@ func (h *Host) served() []*Stream {
 		all = append(all, s)
 	}
 	return all
+}
+
+func (h *Host) servedOn(c network.Conn) []*Stream {
+	return slices.DeleteFunc(h.served(), func(s *Stream) bool { return s.raw.Conn() != c })
 }

@@ -26,7 +26,7 @@ func TestAMemberThatLosesItsRoleIsCutOffAtOnce(t *testing.T) {
 		if h.Connected(member.Peer()) {
 			t.Error("still connected after Review")
 		}
-		receive(t, ended)
+		wantRefusal(t, receive(t, ended), wire.CodeRefused, byUs)
 		if err := s.Receive(&wire.Ack{}); err == nil || err == io.EOF {
 			t.Errorf("the member's stream: got %v, want an error", err)
 		}

@@ -66,6 +66,9 @@ func (s *Stream) Send(m proto.Message) error {
 func (s *Stream) send(m proto.Message) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()
+	if err := s.ended(); err != nil {
+		return err
+	}
 	if s.protocol.Idle > 0 {
 		if err := s.raw.SetWriteDeadline(time.Now().Add(s.protocol.Idle)); err != nil {
 			return s.over(err)
@@ -87,30 +90,40 @@ func (s *Stream) Receive(m proto.Message) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	return fmt.Errorf("receive %s: %w", s.protocol.ID, s.over(err))
+	return fmt.Errorf("receive %s: %w", s.protocol.ID, err)
 }
 
 func (s *Stream) receive(m proto.Message) error {
+	if err := s.ended(); err != nil {
+		return err
+	}
 	if s.protocol.Idle > 0 {
 		if err := s.raw.SetReadDeadline(time.Now().Add(s.protocol.Idle)); err != nil {
-			return err
+			return s.over(err)
 		}
 	}
-	return wire.ReadFrame(s.raw, m, s.receives)
+	err := wire.ReadFrame(s.raw, m, s.receives)
+	if err == io.EOF {
+		return err
+	}
+	return s.over(err)
 }
 
 // CloseWrite tells the other side that no more frames come. It can still be
 // received from.
 func (s *Stream) CloseWrite() error {
-	err := s.raw.CloseWrite()
-	if err == nil && s.refusal(nil) == nil {
-		return nil
+	err := s.ended()
+	if err == nil && s.raw.CloseWrite() != nil {
+		// The stream was reset, and only a write says with which code.
+		if _, err = s.raw.Write([]byte{0}); err == nil {
+			err = ErrLost
+		}
+		err = s.over(err)
 	}
-	// The stream was reset, and only a write says with which code.
-	if _, err = s.raw.Write([]byte{0}); err == nil {
-		err = ErrLost
+	if err != nil {
+		return fmt.Errorf("close %s: %w", s.protocol.ID, err)
 	}
-	return fmt.Errorf("close %s: %w", s.protocol.ID, s.over(err))
+	return nil
 }
 
 // Close ends both halves cleanly. What the other side still sends is dropped:
@@ -134,15 +147,22 @@ func (s *Stream) Reset(c wire.Code) {
 
 // end is Reset; where the stream had ended before it reports false.
 func (s *Stream) end(c wire.Code) bool {
-	s.cancel()
-	if !s.fate.CompareAndSwap(fateOpen, fateUs|uint64(c)) {
+	if !s.doom(c) {
 		return false
 	}
 	s.discard(c)
-	if c != wire.CodeNone {
+	return true
+}
+
+// doom is the part of end that does not wait for the other side: from here on
+// nothing more is sent or received.
+func (s *Stream) doom(c wire.Code) bool {
+	doomed := s.fate.CompareAndSwap(fateOpen, fateUs|uint64(c))
+	s.cancel()
+	if doomed && c != wire.CodeNone {
 		s.host.note(s.peer, s.protocol.ID, c, byUs)
 	}
-	return true
+	return doomed
 }
 
 func (s *Stream) discard(c wire.Code) {
@@ -191,13 +211,27 @@ func (s *Stream) over(err error) error {
 		return s.fail(wire.CodeMalformed, err)
 	default:
 		s.end(wire.CodeNone)
-		return ErrLost
+		return s.ended()
 	}
 }
 
 func (s *Stream) fail(c wire.Code, err error) error {
 	s.end(c)
 	return wire.Refuse(c, err)
+}
+
+// ended returns the error of a stream that has ended, and nil for others.
+func (s *Stream) ended() error {
+	switch s.fate.Load() {
+	case fateOpen:
+		return nil
+	case fateClosed:
+		return net.ErrClosed
+	}
+	if refusal := s.refusal(nil); refusal != nil {
+		return refusal
+	}
+	return ErrLost
 }
 
 // refusal returns the refusal by which the stream ended, be it ours or one that
