@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -10,11 +9,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"interlock/protocol/directory"
 	"interlock/protocol/identifier"
 	"interlock/protocol/link"
+	"interlock/protocol/settings"
 )
 
 // Config is a node's configuration file, node.toml in its folder. Paths in it
@@ -65,41 +63,13 @@ func LoadConfig(dir string) (Config, error) {
 		return Config{}, fmt.Errorf("read configuration: %w", err)
 	}
 	c := Config{dir: dir}
-	d := toml.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("%s: %s", path, tomlFault(err))
+	if err := settings.Decode(b, &c); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := c.check(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
-}
-
-// tomlFault says what is wrong where, in one line.
-func tomlFault(err error) string {
-	var unknown *toml.StrictMissingError
-	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
-		row, _ := unknown.Errors[0].Position()
-		return fmt.Sprintf("line %d: unknown key %q; see `interlock help node`", row, joinKey(unknown.Errors[0].Key()))
-	}
-	var bad *toml.DecodeError
-	if errors.As(err, &bad) {
-		row, _ := bad.Position()
-		return fmt.Sprintf("line %d: %s", row, bad.Error())
-	}
-	return err.Error()
-}
-
-func joinKey(k toml.Key) string {
-	s := ""
-	for i, part := range k {
-		if i > 0 {
-			s += "."
-		}
-		s += part
-	}
-	return s
 }
 
 func (c Config) check() error {

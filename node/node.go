@@ -157,6 +157,9 @@ func (n *Node) Addresses() []string { return n.host.Addresses() }
 // Host is the node's end of every link.
 func (n *Node) Host() *link.Host { return n.host }
 
+// View reads the node's store.
+func (n *Node) View(f func(*store.Tx) error) error { return n.store.View(f) }
+
 // Close ends the tasks and the links, and closes the store last.
 func (n *Node) Close() error {
 	n.cancel()

@@ -10,12 +10,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"interlock/crypto/vault"
 	"interlock/node/membership"
 	"interlock/protocol/directory"
 	"interlock/protocol/link"
+	"interlock/protocol/settings"
 	"interlock/protocol/wire"
 )
 
@@ -28,9 +27,9 @@ func Init(dir string, c Config, lock vault.Lock) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the node's folder: %w", err)
 	}
-	b, err := toml.Marshal(c)
+	b, err := settings.Encode(c)
 	if err != nil {
-		return fmt.Errorf("encode configuration: %w", err)
+		return err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "node.toml"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {

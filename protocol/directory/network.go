@@ -1,15 +1,11 @@
 package directory
 
 import (
-	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"strings"
-
-	"github.com/pelletier/go-toml/v2"
 
 	"interlock/crypto/oprf"
+	"interlock/protocol/settings"
 	"interlock/protocol/wire"
 )
 
@@ -60,24 +56,14 @@ func (n Network) Encode() ([]byte, error) {
 			Index: uint16(s.Index), Name: s.Name, Key: hex.EncodeToString(s.Key[:]), Addresses: s.Addresses,
 		})
 	}
-	b, err := toml.Marshal(f)
-	if err != nil {
-		return nil, fmt.Errorf("encode network file: %w", err)
-	}
-	return b, nil
+	return settings.Encode(f)
 }
 
 // ParseNetwork reads a network file. An unknown key is an error that names it.
 func ParseNetwork(b []byte) (Network, error) {
 	var f networkFile
-	d := toml.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		var unknown *toml.StrictMissingError
-		if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
-			return Network{}, fmt.Errorf("unknown key %q", strings.Join(unknown.Errors[0].Key(), "."))
-		}
-		return Network{}, fmt.Errorf("network file: %w", err)
+	if err := settings.Decode(b, &f); err != nil {
+		return Network{}, err
 	}
 	n := Network{Name: f.Name}
 	if n.Name == "" || !textFits(n.Name) {

@@ -1,0 +1,206 @@
+package testnet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"interlock/crypto/token"
+	"interlock/node/alert"
+	"interlock/node/casefile"
+	"interlock/node/store"
+	"interlock/protocol/directory"
+	"interlock/protocol/feed"
+)
+
+// books is what one node has on its disk, read in one view.
+type books struct {
+	agency   *Agency
+	cases    map[casefile.CaseID]casefile.Case
+	holders  map[string][]casefile.CaseID // identifier, kind and value → cases
+	alerts   []alert.Alert
+	heads    map[directory.AgencyID]feed.Head
+	waiting  int
+	deriving bool
+}
+
+func identifierKey(kind fmt.Stringer, value string) string { return kind.String() + " " + value }
+
+func (a *Agency) books(others []*Agency) (books, error) {
+	b := books{
+		agency: a, cases: map[casefile.CaseID]casefile.Case{}, holders: map[string][]casefile.CaseID{},
+		heads: map[directory.AgencyID]feed.Head{},
+	}
+	err := a.Node().View(func(tx *store.Tx) error {
+		return errors.Join(b.readCases(tx), b.readFeeds(tx, others), tx.RecentAlerts(func(al alert.Alert) (bool, error) {
+			b.alerts = append(b.alerts, al)
+			return true, nil
+		}))
+	})
+	return b, err
+}
+
+func (b *books) readCases(tx *store.Tx) error {
+	return tx.Cases(func(c casefile.Case) error {
+		b.cases[c.ID] = c
+		list, err := tx.Holdings(c.ID, math.MaxInt)
+		for _, h := range list {
+			k := identifierKey(h.Identifier.Kind(), h.Identifier.Value())
+			b.holders[k] = append(b.holders[k], c.ID)
+		}
+		return err
+	})
+}
+
+func (b *books) readFeeds(tx *store.Tx, all []*Agency) error {
+	for _, a := range all {
+		h, err := tx.Head(directory.AgencyID(a.ID))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		b.heads[directory.AgencyID(a.ID)] = h
+	}
+	ids, err := tx.Waiting(math.MaxInt)
+	if err != nil {
+		return err
+	}
+	b.waiting = len(ids)
+	members, err := tx.Members()
+	for _, m := range members {
+		b.deriving = b.deriving || m.Active && m.Done < m.Until
+	}
+	return err
+}
+
+// active are the running agencies that the directory lets take part.
+func (n *Net) active() []*Agency {
+	var list []*Agency
+	for _, a := range n.Agencies() {
+		if nd := a.Node(); nd != nil && nd.Status().Standing == directory.Active {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+func (n *Net) read() ([]books, error) {
+	active := n.active()
+	var all []books
+	for _, a := range active {
+		b, err := a.books(active)
+		if err != nil {
+			return nil, fmt.Errorf("read the books of %s: %w", a.ID, err)
+		}
+		all = append(all, b)
+	}
+	return all, nil
+}
+
+// Settle returns once nothing is on its way: every active agency has every
+// other's whole feed, no identifier waits for its token, and every tag is
+// derived.
+func (n *Net) Settle(ctx context.Context) error {
+	return n.await(ctx, "the network to settle", func() (bool, error) {
+		all, err := n.read()
+		if err != nil {
+			return false, err
+		}
+		for _, b := range all {
+			if b.waiting > 0 || b.deriving {
+				return false, nil
+			}
+			for _, other := range all {
+				id := directory.AgencyID(other.agency.ID)
+				if b.heads[id].Number != other.heads[id].Number {
+					return false, nil
+				}
+			}
+		}
+		return true, nil
+	})
+}
+
+// Check reports everything that breaks an invariant of a settled network:
+// feeds that differ from their author's, an alert without a pair of holders,
+// a pair without its alert, and a pair alerted twice.
+func (n *Net) Check() error {
+	all, err := n.read()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i := range all {
+		for j := range all {
+			if i != j {
+				errs = append(errs, checkFeed(&all[i], &all[j]), checkAlerts(&all[i], &all[j]))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkFeed compares how a has b's feed with how b has it.
+func checkFeed(a, b *books) error {
+	id := directory.AgencyID(b.agency.ID)
+	have, want := a.heads[id], b.heads[id]
+	if have.Number == want.Number && have.Number > 0 && !bytes.Equal(have.Hash[:], want.Hash[:]) {
+		return fmt.Errorf("%s has another feed of %s at %d than %s itself", a.agency.ID, id, have.Number, id)
+	}
+	if have.Number > want.Number {
+		return fmt.Errorf("%s has %d entries of %s, which has only %d itself", a.agency.ID, have.Number, id, want.Number)
+	}
+	return nil
+}
+
+// checkAlerts compares a's alerts with b against what both hold.
+func checkAlerts(a, b *books) error {
+	theirs := map[token.CasePointer]casefile.CaseID{}
+	for id, c := range b.cases {
+		theirs[c.Pointer] = id
+	}
+	type meeting struct {
+		ours  casefile.CaseID
+		value string
+	}
+	met := map[meeting]int{}
+	pairs := map[alert.Pair]bool{}
+	var errs []error
+	for _, al := range a.alerts {
+		if al.Pair.Agency != directory.AgencyID(b.agency.ID) {
+			continue
+		}
+		if pairs[al.Pair] {
+			errs = append(errs, fmt.Errorf("%s has two alerts for one pair of cases with %s", a.agency.ID, b.agency.ID))
+		}
+		pairs[al.Pair] = true
+		for _, g := range al.Grounds {
+			k := identifierKey(g.Identifier.Kind(), g.Identifier.Value())
+			if !holds(a, k, al.Pair.Case) || !holds(b, k, theirs[al.Pair.Theirs]) {
+				errs = append(errs, fmt.Errorf("%s has an alert with %s without a pair of holders", a.agency.ID, b.agency.ID))
+			}
+			met[meeting{al.Pair.Case, k}]++
+		}
+	}
+	for k, ours := range a.holders {
+		if len(b.holders[k]) == 0 {
+			continue
+		}
+		for _, c := range ours {
+			if got := met[meeting{c, k}]; got != 1 {
+				errs = append(errs, fmt.Errorf("%s case %d shares an identifier with %s: %d alerts name it, want 1", a.agency.ID, c, b.agency.ID, got))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func holds(b *books, k string, c casefile.CaseID) bool {
+	for _, have := range b.holders[k] {
+		if have == c {
+			return true
+		}
+	}
+	return false
+}
