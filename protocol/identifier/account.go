@@ -74,6 +74,9 @@ func isPlatformName(name string) bool {
 func (p *platform) account(handle string) (string, error) {
 	handle = norm.NFKC.String(strings.TrimSpace(handle))
 	handle = strings.TrimPrefix(strings.Trim(handle, "\"'"), "@")
+	if p.name == "cashapp" {
+		handle = strings.TrimPrefix(handle, "$")
+	}
 	spaces := strings.Contains(p.shape.marks, " ") || p.name == "xbox" || p.name == "discord"
 	if !isHandle(handle, spaces) {
 		return "", RefusedAccount

@@ -6,7 +6,7 @@ import "strings"
 var handleLabels = set(`username usernames user-name handle handles id userid screenname nickname nick gamertag tag login alias`)
 
 // softLabels may stand there too, and say less.
-var softLabels = set(`user account accounts acct profile messenger chat contact app name me page screen`)
+var softLabels = set(`user account accounts acct profile messenger chat contact app name me page screen channel`)
 
 // notHandles are words that follow a platform's name in prose.
 var notHandles = set(`a about above account accounts active activity add added after again all also an and another any app application
@@ -66,9 +66,12 @@ func (s *scan) platformAt(start, end int) (*platform, int) {
 	for i := range word {
 		word[i] = s.text[start+i] | 0x20
 	}
-	if string(word) == "tik" && strings.EqualFold(s.text[end:min(len(s.text), end+4)], " tok") {
-		end += 4
-		return platformsByWord["tiktok"], end
+	second := s.text[end:min(len(s.text), end+4)]
+	switch {
+	case string(word) == "tik" && strings.EqualFold(second, " tok"):
+		return platformsByWord["tiktok"], end + len(second)
+	case string(word) == "cash" && strings.EqualFold(second, " app"):
+		return platformsByWord["cashapp"], end + len(second)
 	}
 	return platformsByWord[string(word)], end
 }
@@ -84,14 +87,16 @@ type lead struct {
 	end        int  // where the handle starts
 	labelled   bool // a word such as "username"
 	soft       bool // a word such as "account"
-	mark       byte // ':' (also for = and "is"), '-', '(' or 0
+	mark       byte // ':', '=', '-', '(', 'i' for "is", or 0
 	at, quoted bool // the handle has an @ in front, or quotes around
 	words      int  // how many labels
+	word       int  // the length of the platform's name
 }
 
 // handleAfter finds the handle that follows a platform's name.
 func (s *scan) handleAfter(p *platform, start, end int) bool {
 	l := s.lead(p, end)
+	l.word = end - start
 	from := l.end
 	to := s.handleEnd(p, from)
 	if to == from || !s.free(from, to) || !p.fits(s.text[from:to]) {
@@ -171,7 +176,7 @@ func (s *scan) markAt(from int) (mark byte, end int) {
 	}
 	switch c := s.at(end); {
 	case c == ':' && s.at(end+1) != '/', c == '=':
-		return ':', end + 1
+		return c, end + 1
 	case c == '-' && s.at(end+1) == ' ':
 		return '-', end + 1
 	case c == '(' && s.at(end+1) != ' ':

@@ -10,18 +10,18 @@ func (s *scan) isLed(p *platform, l lead, handle string, end int) bool {
 		return false
 	case p.everyday && !l.labelled && !isTellingAlone(p, l, handle):
 		return false
-	case p.name == "twitter" && !l.at && !l.labelled && l.mark != ':', p.name == "twitter" && s.at(l.end-1) == '=':
-		return false // the letter x means many things
+	case l.word == 1 && !l.labelled && !(l.at && l.mark == ':'), l.word == 2 && l.mark == '=' && !l.labelled:
+		return false // short words mean many things
 	case l.at, tagged:
 		return true
 	}
 	telling := isTelling(handle) || p.shape.digits
 	ends := s.endsClause(end)
 	switch l.mark {
-	case ':':
+	case ':', '=':
 		return telling || ends || l.labelled || l.quoted
 	case 'i':
-		return telling || ends && (l.labelled || l.soft) || l.quoted
+		return telling || ends && l.labelled || l.quoted
 	case '-':
 		return telling || ends
 	case '(':
@@ -35,7 +35,7 @@ func (s *scan) isLed(p *platform, l lead, handle string, end int) bool {
 	case l.soft:
 		return telling
 	}
-	return isOddWord(handle)
+	return isOddWord(handle) || p.shape.digits && len(handle) >= 6
 }
 
 // isTellingAlone accepts a handle that makes a handle's label of a word that means other things too.
@@ -87,7 +87,7 @@ func (s *scan) endsClause(end int) bool {
 
 // handleBefore finds the handle before "on Kik", "(Kik)" or the like.
 func (s *scan) handleBefore(p *platform, start, end int) {
-	if p.everyday {
+	if p.everyday || end-start == 1 && s.text[start] != 'X' {
 		return
 	}
 	to := start
@@ -110,7 +110,9 @@ func (s *scan) handleBefore(p *platform, start, end int) {
 	for from > 0 && to-from < 64 && (isAlnum(s.text[from-1]) || strings.IndexByte("._-#", s.text[from-1]) >= 0) {
 		from--
 	}
-	s.takeBefore(p, from, to, end)
+	if from < to && (to-from > 1 && end-start > 1 || s.at(from-1) == '@') {
+		s.takeBefore(p, from, to, end)
+	}
 }
 
 // takeBefore takes the handle text[from:to] whose platform's name ends at end, if it can be told from prose.
@@ -145,7 +147,7 @@ func (s *scan) redditName(slash int) {
 	for end < len(s.text) && (isAlnum(s.text[end]) || s.text[end] == '_' || s.text[end] == '-') {
 		end++
 	}
-	if s.at(end) == '/' || !s.free(start, end) || !p.fits(s.text[slash+1:end]) {
+	if s.at(end) == '/' || strings.IndexByte("=+-*)]", s.at(start-1)) >= 0 || !s.free(start, end) || !p.fits(s.text[slash+1:end]) {
 		return
 	}
 	if value, err := p.account(s.text[slash+1 : end]); err == nil {

@@ -94,7 +94,7 @@ func isReturnPath(local string, equals int) bool {
 // emailName returns the registered name that starts at from, and where it ends. Labels that run into it because
 // a blank is missing are left out.
 func (s *scan) emailName(from int) (end int, name string) {
-	end = s.nameEnd(from)
+	end = s.nameEnd(from, "-.")
 	for tries := 0; tries < 4 && end > from; tries++ {
 		written := s.text[from:end]
 		if form, err := registeredName(written); err == nil && !startsSentence(written) {
@@ -106,14 +106,14 @@ func (s *scan) emailName(from int) (end int, name string) {
 	return from, ""
 }
 
-// nameEnd returns where the host name that starts at from ends: before the first character that no label holds, and
-// without dots and hyphens at the end.
-func (s *scan) nameEnd(from int) int {
+// nameEnd returns where the host name that starts at from ends: before the first character that is no letter or digit
+// and none of marks, and without marks at the end.
+func (s *scan) nameEnd(from int, marks string) int {
 	end := from
 	for end < len(s.text) && end-from < 256 {
 		c := s.text[end]
 		if c < utf8.RuneSelf {
-			if !isAlnum(c) && c != '.' && c != '-' {
+			if !isAlnum(c) && strings.IndexByte(marks, c) < 0 {
 				break
 			}
 			end++
@@ -125,7 +125,7 @@ func (s *scan) nameEnd(from int) int {
 		}
 		end += size
 	}
-	for end > from && (s.text[end-1] == '.' || s.text[end-1] == '-') {
+	for end > from && strings.IndexByte(marks, s.text[end-1]) >= 0 {
 		end--
 	}
 	return end

@@ -69,13 +69,14 @@ func cutPiece(line string) (piece, rest string) {
 // scan looks through one piece of a line at a time. The finders run in the order in which their findings are sure: what one
 // has taken the next leaves alone.
 type scan struct {
-	region Region
-	raw    string // the piece as it was written
-	plain  plain
-	text   string // plain.text
-	taken  []bool // for each byte of text, whether a finder has claimed it
-	hits   []hit
-	ids    bool // the line belongs to a mail header that holds message identifiers
+	region  Region
+	raw     string // the piece as it was written
+	plain   plain
+	text    string // plain.text
+	taken   []bool // for each byte of text, whether a finder has claimed it
+	hits    []hit
+	version int  // where the last version number that looked like an address ends; 0 if there is none
+	ids     bool // the line belongs to a mail header that holds message identifiers
 }
 
 // hit is an identifier at text[start:end].
@@ -93,6 +94,7 @@ func (s *scan) start(raw string) {
 	s.plain = refang(raw)
 	s.text = s.plain.text
 	s.hits = s.hits[:0]
+	s.version = 0
 	if cap(s.taken) < len(s.text) {
 		s.taken = make([]bool, len(s.text))
 	}

@@ -8,7 +8,7 @@ import (
 // versionWords are the words shortly before four numbers with dots that make them a version or a section.
 var versionWords = set(`version versions ver v vers build builds release releases firmware fw revision rev patch patched upgrade
 	upgraded upgrades update updated updates downgraded kernel oid section sections sec chapter clause article appendix figure
-	fig table paragraph rule annex see`)
+	fig table paragraph paragraphs paras clauses articles rule annex see`)
 
 // productWords are names of programs and things that stand right before their version.
 var productWords = set(`chrome chromium firefox safari edge opera brave webkit applewebkit windows android ios ipados macos linux
@@ -73,10 +73,10 @@ func (s *scan) takeAddress(start, end int, address netip.Addr) {
 		return
 	}
 	end = s.withPrefix(end)
-	if !address.Is4() || !s.isVersion(start, end) {
-		if value, err := canonicalIP(s.text[start:end]); err == nil {
-			s.add(start, end, IP, value)
-		}
+	if address.Is4() && s.isVersion(start, end) {
+		s.version = end
+	} else if value, err := canonicalIP(s.text[start:end]); err == nil {
+		s.add(start, end, IP, value)
 	}
 	s.claim(start, end)
 }
@@ -90,7 +90,7 @@ func (s *scan) withPrefix(end int) int {
 	for digits < len(s.text) && digits < end+5 && isDigit(s.text[digits]) {
 		digits++
 	}
-	if digits == end+1 || digits > end+4 || s.joinedAfter(digits) || s.at(digits) == '/' {
+	if digits == end+1 || digits > end+4 || s.joinedAfter(digits) || s.at(digits) == '/' || s.at(digits) == '.' && isDigit(s.at(digits+1)) {
 		return end
 	}
 	return digits
@@ -100,17 +100,20 @@ func (s *scan) withPrefix(end int) int {
 func (s *scan) isVersion(start, end int) bool {
 	before, after := s.at(start-1), s.at(end)
 	switch {
-	case before == '/' && s.joinedBefore(start-1): // Chrome/120.0.0.0
-		return true
-	case before == '-' && s.joinedBefore(start-1): // package-1.2.3.4
-		// The end of a range of addresses, 8.8.8.8-8.8.8.9, is one.
-		return !s.endsWithQuad(start - 1)
+	case (before == '/' || before == '-') && s.joinedBefore(start-1): // Chrome/120.0.0.0, package-1.2.3.4
+		return !s.endsWithQuad(start - 1) // the end of a range, 8.8.8.8-8.8.8.9, is an address
 	case strings.IndexByte(".$~^", before) >= 0 || strings.HasSuffix(strings.TrimRight(s.text[:start], " "), "§"):
 		return true
 	case after == '.' && isAlnum(s.at(end+1)) && !isTitle(s.text[end+1:min(len(s.text), end+3)]): // in-addr.arpa, file names
 		return true
 	case after == '-' && isAlnum(s.at(end+1)) && !s.startsWithQuad(end+1): // 1.2.3.4-beta
 		return true
+	}
+	if s.version > 0 && s.version < start {
+		switch s.text[s.version:start] {
+		case " and ", " or ", ", ", " to ", "/": // versions 1.2.3.4 and 1.2.3.5
+			return true
+		}
 	}
 	words := s.wordsBefore(start, 3)
 	switch {

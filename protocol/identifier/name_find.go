@@ -15,7 +15,11 @@ func (s *scan) findNames() {
 		}
 		dot += i
 		start := s.nameStart(i, dot)
-		end := max(s.nameEnd(dot+1), dot+1)
+		if start == dot {
+			i = dot + 1
+			continue
+		}
+		end := max(s.nameEnd(dot+1, "-._"), dot+1)
 		i = end
 		if end-start >= 4 && s.free(start, end) {
 			i = max(i, s.name(start, end))

@@ -9,9 +9,10 @@ var (
 	plainTops = set(`com net org edu gov mil int info biz onion xyz online shop club website icu blog agency porn xxx adult
 		webcam tube dating singles tokyo berlin london nyc moscow asia eu mobi pro`)
 	// wordTops are words of a sentence that lost its blank: "we went home.it was late".
-	wordTops = set(`it is in at to me my no so as be by am us do id la an im gg mr`)
+	wordTops = set(`it is in at to me my no so as be by am us do id la an im gg mr name call secure style date select open now
+		page run`)
 	// fileTops are the endings of files: whole names ending in them are files unless something says otherwise.
-	fileTops = set(`py md sh rs zip mov ps so pm mm tf mk ml cab inc dot foo bar`)
+	fileTops = set(`py md sh rs zip mov ps so pm mm tf mk ml cab inc dot foo bar java data prof pub target`)
 	// softFileTops are endings of files and well used domains both.
 	softFileTops = set(`cc pl ai st vi ac app pro box docs`)
 )
@@ -31,6 +32,11 @@ var codeWords = set(`this self user users obj object item items data node event 
 	response foo bar baz page element el elem ctx context args params props state model row rows module process console math system
 	os sys path string array json http https app my client server session account order file files message msg msgs chat record
 	entry result results value values key map list com org net io e i`)
+
+// chatWords end the sentences of chats, where the blank before the next one is often missing.
+var chatWords = set(`ok okay k kk lol lmao haha hahaha yes yeah yep yea ya no nah nope hi hey hello bye cya idk omg wtf thx thanks ty
+	sure cool nice well right stop wait really fine good great sorry pls please home here there now later tonight tomorrow today him
+	her it me you us them too though tho then so what who why how when maybe done babe bro dude man girl boy wow damn true same`)
 
 // packageHeads begin the names of packages, which are domain names turned round: com.example.app.
 var packageHeads = set(`com org net edu gov io dev android androidx java javax kotlin jp`)
@@ -52,11 +58,11 @@ func (s *scan) isName(start, end int, name string, hasPath bool) bool {
 	switch {
 	case head == "www" && labels > 2, shortHosts[name], platformsByHost[name] != nil:
 		return true
-	case productNames[name], len(owner) == 1 && labels == 2 && !hasPath && top != "com":
+	case endsInTitle(s.text[start:end]), productNames[name], len(owner) == 1 && labels == 2 && !hasPath && top != "com":
 		return false
 	case plainTops[top]:
 		return true
-	case packageHeads[head] && labels > 2, isVersionLike(before):
+	case packageHeads[head] && labels > 2, isVersionLike(before), isMixed(s.text[start:end]), labels > 2 && fileEndings[owner]:
 		return false
 	case fileTops[top]:
 		return s.isSiteDespiteFile(start, end, name)
@@ -122,7 +128,7 @@ func (s *scan) isSiteDespiteWord(start, end int, name string, hasPath bool) bool
 	if strings.IndexAny(before, ".-0123456789") >= 0 || strings.Contains(suffix, ".") || strings.HasPrefix(before, "xn--") {
 		return !isCode(before)
 	}
-	if isCode(before) {
+	if isCode(before) || chatWords[before] {
 		return false
 	}
 	return s.isAlone(start, end) || s.isSpokenOf(start, end) || hasPath && !notHandles[before]
@@ -138,7 +144,7 @@ func isCode(before string) bool {
 // middle of a sentence that lost a blank, or in a program.
 func (s *scan) isSiteUnderNewTop(start, end int, name string, hasPath bool) bool {
 	before, _ := cutLast(name)
-	if isCode(before) || notHandles[before] {
+	if isCode(before) || notHandles[before] || chatWords[before] {
 		return false
 	}
 	if hasPath || strings.IndexAny(before, ".-0123456789") >= 0 || s.isAlone(start, end) || s.isSpokenOf(start, end) {
@@ -149,6 +155,24 @@ func (s *scan) isSiteUnderNewTop(start, end int, name string, hasPath bool) bool
 		return false
 	}
 	return s.at(end) != '=' && s.at(end) != ';' && s.at(end) != '['
+}
+
+// isMixed reports capitals where nobody writes them in a name: in the middle of it, as the expressions of programs do
+// (Borders.Top), or in its top level alone, as chance does.
+func isMixed(written string) bool {
+	before, top := cutLast(written)
+	if top != strings.ToLower(top) && top == strings.ToUpper(top) {
+		return before != strings.ToUpper(before)
+	}
+	inner := func(c byte) bool { return c < 'A' || c > 'Z' }
+	return top != strings.ToLower(top) || len(top) > 2 && !allOf(before[1:], inner)
+}
+
+// endsInTitle reports a capital at the start of the last label only, as in the name of a program's type: transport.Net.
+func endsInTitle(written string) bool {
+	before, top := cutLast(written)
+	_, owner := cutLast(before)
+	return isTitle(top) && !isTitle(owner)
 }
 
 // isVersionLike reports the front of a file or package name, all numbers: 2.0.1.

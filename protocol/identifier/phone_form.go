@@ -76,6 +76,10 @@ func isDate(groups []group) bool {
 // national returns the E.164 form of a number of region's own plan, if it is written with the national prefix that
 // the plan asks for.
 func national(written string, region Region) (string, bool) {
+	if isNorthAmerican(region) {
+		digits := onlyDigits(written)
+		return plannedNorthAmerican(digits[len(digits)-10:])
+	}
 	parsed, err := phonenumbers.ParseAndKeepRawInput(written, string(region))
 	if err != nil || !phonenumbers.IsNationalPrefixPresentIfRequired(parsed) {
 		return "", false

@@ -28,6 +28,9 @@ func (s *scan) number(start int, groups []group, international bool) (string, bo
 	if !balanced(written) {
 		return "", false
 	}
+	if international && s.text[groups[0].start] == '1' && !s.isNorthAmericanForm(start, groups) {
+		return "", false // +18.317378921 is a number of another sort
+	}
 	if international || s.hasDialledPrefix(groups) {
 		return dialable(written, s.region)
 	}
@@ -82,8 +85,37 @@ func (s *scan) namesSomethingElse(start int, groups []group) bool {
 		return true
 	}
 	before, after := s.at(start-1), s.at(groups[0].end)
+	if s.isAmongNumbers(start, groups[0].end) {
+		return true
+	}
 	machine := strings.IndexByte("=\"[/{(", before) >= 0 || strings.IndexByte("=\"]}/", after) >= 0
 	return machine || after == '.' && isAlnum(s.at(groups[0].end+1)) || s.isCounted(groups[0].end)
+}
+
+// columnMarks are what stands between the numbers of a table, a measurement or a program's output.
+const columnMarks = " \t|->[]:;"
+
+// isAmongNumbers reports a number with another, which is none of a telephone, beside it.
+func (s *scan) isAmongNumbers(start, end int) bool {
+	before, after := start-1, end
+	for strings.IndexByte(columnMarks, s.at(before)) >= 0 {
+		before--
+	}
+	for strings.IndexByte(columnMarks, s.at(after)) >= 0 {
+		after++
+	}
+	beside := isDigit(s.at(before)) && !s.taken[before] && before < start-1 || isDigit(s.at(after)) && after > end
+	return beside || s.at(start-1) == ',' && s.isOtherColumn(start-2, -1) || s.at(end) == ',' && s.isOtherColumn(end+1, 1)
+}
+
+// isOtherColumn reports digits from text[i] on, in the direction of step, that are too few for a telephone number: with
+// a comma and no blank between they are another column.
+func (s *scan) isOtherColumn(i, step int) bool {
+	n := 0
+	for ; isDigit(s.at(i)) && !s.taken[i]; i += step {
+		n++
+	}
+	return n > 0 && (n < 10 || s.at(i) == '.')
 }
 
 // isCounted reports a unit behind a number.

@@ -30,7 +30,7 @@ var platforms = []platform{
 	{name: "bluesky", words: []string{"bluesky", "bsky"}, hosts: []string{"bsky.app"}, paths: []string{"/profile/{}/*"}, shape: shape{min: 3, max: 63, marks: ".-"}},
 	{name: "cashapp", words: []string{"cashapp", "cashtag"}, hosts: []string{"cash.app"}, paths: []string{"/${}"}, shape: shape{min: 1, max: 20, marks: "_-"}},
 	{name: "discord", words: []string{"discord"}, hosts: []string{"discord.com", "discordapp.com"}, paths: []string{"/users/{}"}, shape: shape{min: 2, max: 32, marks: "._"}},
-	{name: "facebook", words: []string{"facebook", "fb"}, hosts: []string{"facebook.com", "fb.com"}, paths: []string{"/profile.php?id={}", "/{}/*"},
+	{name: "facebook", words: []string{"facebook", "fb"}, hosts: []string{"facebook.com", "fb.com", "m.me"}, paths: []string{"/profile.php?id={}", "/{}/*"},
 		reserved: " groups events watch marketplace pages people sharer dialog login help policies business gaming ads hashtag public search messages notifications settings reel reels stories share plugins tr legal privacy media story photo photos video videos home friends ",
 		shape:    shape{min: 5, max: 50, marks: "."}},
 	{name: "flickr", words: []string{"flickr"}, hosts: []string{"flickr.com"}, paths: []string{"/people/{}/*", "/photos/{}/*"}, reserved: " tags search upload explore ", shape: shape{min: 2, max: 40, marks: "@_-"}},
@@ -45,6 +45,7 @@ var platforms = []platform{
 	{name: "matrix", words: []string{"matrix"}, everyday: true, shape: shape{min: 4, max: 64, marks: "._=-:"}},
 	{name: "medium", words: []string{"medium"}, everyday: true, hosts: []string{"medium.com"}, paths: []string{"/@{}/*"}, shape: shape{min: 1, max: 30, marks: "._"}},
 	{name: "minecraft", words: []string{"minecraft"}, shape: shape{min: 3, max: 16, marks: "_"}},
+	{name: "odnoklassniki", hosts: []string{"ok.ru"}, paths: []string{"/profile/{}"}, shape: shape{min: 5, max: 15, digits: true}},
 	{name: "onlyfans", words: []string{"onlyfans"}, hosts: []string{"onlyfans.com"}, paths: []string{"/{}"}, reserved: " my help posts terms privacy about ", shape: shape{min: 4, max: 30, marks: "._-"}},
 	{name: "paypal", words: []string{"paypal.me", "paypalme"}, hosts: []string{"paypal.me", "paypal.com"}, paths: []string{"/paypalme/{}/*", "/{}"},
 		reserved: " paypalme us uk signin home webapps myaccount cgi-bin invoice donate businessmanage ", shape: shape{min: 1, max: 20}},
@@ -63,7 +64,7 @@ var platforms = []platform{
 		reserved: " joinchat addstickers addemoji addtheme addlist share proxy socks setlanguage c s iv bg login confirmphone boost giftcode m contact invoice ", shape: shape{min: 4, max: 32, marks: "_"}},
 	{name: "threads", words: []string{"threads"}, everyday: true, hosts: []string{"threads.net", "threads.com"}, paths: []string{"/@{}/*"}, shape: shape{min: 1, max: 30, marks: "._"}},
 	{name: "threema", words: []string{"threema"}, shape: shape{min: 8, max: 8, exact: true}},
-	{name: "tiktok", words: []string{"tiktok", "tik tok"}, hosts: []string{"tiktok.com"}, paths: []string{"/@{}/*"}, shape: shape{min: 2, max: 24, marks: "._"}},
+	{name: "tiktok", words: []string{"tiktok"}, hosts: []string{"tiktok.com"}, paths: []string{"/@{}/*"}, shape: shape{min: 2, max: 24, marks: "._"}},
 	{name: "tumblr", words: []string{"tumblr"}, hosts: []string{"tumblr.com"}, paths: []string{"/{}"}, reserved: " login register explore tagged search about policy dashboard ", shape: shape{min: 1, max: 32, marks: "-"}},
 	{name: "twitch", words: []string{"twitch"}, hosts: []string{"twitch.tv"}, paths: []string{"/{}"}, reserved: " directory videos p downloads jobs settings subscriptions search turbo store ", shape: shape{min: 4, max: 25, marks: "_"}},
 	{name: "twitter", words: []string{"twitter", "x"}, hosts: []string{"twitter.com", "x.com"}, paths: []string{"/{}/*"},
@@ -123,7 +124,9 @@ func profile(canonical string) (*platform, string, bool) {
 	_, rest, _ := strings.Cut(canonical, "://")
 	host, path, _ := strings.Cut(rest, "/")
 	for _, prefix := range []string{"www.", "m.", "mobile.", "web."} {
-		host = strings.TrimPrefix(host, prefix)
+		if rest, ok := strings.CutPrefix(host, prefix); ok && strings.Contains(rest, ".") {
+			host = rest
+		}
 	}
 	p := platformsByHost[host]
 	if p == nil {
