@@ -82,15 +82,11 @@ func (s *site) caseView(r *http.Request, v visitor) (caseView, error) {
 		Path: casePath(id), Number: f.Number, Title: f.Title, Officers: officers(f.Officers), Opened: s.at(f.Opened),
 		Upload: megabytes(MaxUpload), MostBytes: MaxUpload, Alerts: s.caseAlertsView(f), Total: many(f.Total, "identifier", "identifiers"),
 	}
-	waiting := 0
 	for _, h := range f.Holdings {
-		if h.State != casefile.Announced {
-			waiting++
-		}
 		view.Holdings = append(view.Holdings, holding(h))
 	}
-	if waiting > 0 {
-		view.Waiting = grouped(waiting)
+	if n := waitingOf(f); n > 0 {
+		view.Waiting = grouped(n)
 	}
 	if rest := f.Total - len(f.Holdings); rest > 0 {
 		view.More = grouped(rest)
@@ -135,6 +131,7 @@ func officers(names []casefile.OfficerName) string {
 type caseAlertsView struct {
 	Path     string
 	Alerts   []alertCard
+	AllWait  bool // nothing of the case was compared yet
 	Coverage coverage
 }
 
@@ -145,10 +142,26 @@ func (s *site) caseAlertsView(f desk.CaseFile) caseAlertsView {
 		card.CaseTitle = "" // the page has it
 		view.Alerts = append(view.Alerts, card)
 	}
-	if len(view.Alerts) == 0 && f.Total > 0 {
+	switch {
+	case len(view.Alerts) > 0 || f.Total == 0:
+	case waitingOf(f) == len(f.Holdings):
+		view.AllWait = true
+	default:
 		view.Coverage = s.coverage()
 	}
 	return view
+}
+
+// waitingOf counts the identifiers of a case, as far as it shows them, that
+// were compared with nobody yet.
+func waitingOf(f desk.CaseFile) int {
+	n := 0
+	for _, h := range f.Holdings {
+		if h.State != casefile.Announced {
+			n++
+		}
+	}
+	return n
 }
 
 // caseAlerts is the part of a case's page that htmx reads again when an alert

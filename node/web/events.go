@@ -40,11 +40,8 @@ func (s *site) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy in front must not hold events back
 	w.WriteHeader(http.StatusOK)
 
-	session, ok := s.cookies.session(r)
 	var err error
-	if !ok || s.streams.idle(session, s.now()) {
-		err = desk.ErrSignedOut
-	} else if l.visitor, err = s.visitor(r); err == nil {
+	if l.visitor, err = s.visitor(r); err == nil {
 		err = l.run(r.Context())
 	}
 	if errors.Is(err, desk.ErrSignedOut) {
@@ -89,10 +86,9 @@ func (l *listener) run(ctx context.Context) error {
 		case <-settled:
 			err = l.list()
 		case <-beat.C:
-			if l.site.streams.idle(l.visitor.session, l.site.now()) {
-				return desk.ErrSignedOut
+			if _, err = l.site.officerOf(l.visitor.session); err == nil {
+				err = l.raw(": still here\n\n")
 			}
-			err = l.raw(": still here\n\n")
 		}
 		if err != nil {
 			return err

@@ -20,6 +20,7 @@ const pastedName = "Pasted text"
 // handedIn is what one paste or upload brought.
 type handedIn struct {
 	text    string
+	files   int
 	reports []intake.Report // of the text first, where there is one
 }
 
@@ -90,7 +91,7 @@ func (s *site) readPart(in *handedIn, part *multipart.Part) error {
 			in.reports = append(in.reports, intake.Text(pastedName, in.text, s.region))
 		}
 	case part.FormName() == "file" && part.FileName() != "":
-		if len(in.reports) > maxFiles {
+		if in.files++; in.files > maxFiles {
 			return errFiles
 		}
 		report, err := intake.Read(part.FileName(), part, s.region)

@@ -28,8 +28,7 @@ func (s *site) saveChecked(w http.ResponseWriter, r *http.Request, v visitor) er
 		return errBrokenForm
 	}
 	if r.PostFormValue("do") == "drop" {
-		err = s.drop(v, id, names)
-		s.giveAnswer(w, answerDropped)
+		err = s.drop(w, v, id, names)
 	} else {
 		err = s.save(w, r, v, id, names)
 	}
@@ -95,7 +94,7 @@ func (s *site) save(w http.ResponseWriter, r *http.Request, v visitor, id casefi
 	return nil
 }
 
-func (s *site) drop(v visitor, id casefile.CaseID, names []string) error {
+func (s *site) drop(w http.ResponseWriter, v visitor, id casefile.CaseID, names []string) error {
 	for _, name := range names {
 		of, err := desk.ParseDraftID(name)
 		if err != nil {
@@ -105,6 +104,7 @@ func (s *site) drop(v visitor, id casefile.CaseID, names []string) error {
 			return err
 		}
 	}
+	s.giveAnswer(w, answerDropped)
 	return nil
 }
 

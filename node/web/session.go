@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -24,19 +23,22 @@ type page func(w http.ResponseWriter, r *http.Request, v visitor) error
 // signedIn lets officers through to p and sends everybody else to sign in. A
 // body of more than limit bytes ends in an *http.MaxBytesError.
 func (s *site) signedIn(limit int64, p page) http.Handler {
+	return s.admit(limit, func(w http.ResponseWriter, r *http.Request, v visitor) error {
+		s.streams.used(v.session, s.now())
+		return p(w, r, v)
+	})
+}
+
+// admit is signedIn for what an open page asks by itself: it keeps nobody
+// signed in.
+func (s *site) admit(limit int64, p page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v, err := s.visitor(r)
-		switch {
-		case errors.Is(err, desk.ErrSignedOut):
-			s.sendToSignIn(w, r)
-			return
-		case err != nil:
-			s.fail(w, r, visitor{}, err)
-			return
+		if err == nil {
+			r.Body = &body{ReadCloser: r.Body, limit: limit, left: limit}
+			err = p(w, r, v)
 		}
-		s.streams.used(v.session, s.now())
-		r.Body = &body{ReadCloser: r.Body, limit: limit, left: limit}
-		if err := p(w, r, v); err != nil {
+		if err != nil {
 			s.fail(w, r, v, err)
 		}
 	})
@@ -48,16 +50,35 @@ func (s *site) visitor(r *http.Request) (visitor, error) {
 	if !ok {
 		return visitor{}, desk.ErrSignedOut
 	}
-	officer, err := s.desk.Session(session)
-	if err != nil {
-		return visitor{}, err
+	officer, err := s.officerOf(session)
+	return visitor{officer, session}, err
+}
+
+// officerOf returns whose session it is, or desk.ErrSignedOut. The desk ends
+// idle sessions, but to it a page that is only open looks like one in use, so
+// those end here.
+func (s *site) officerOf(session desk.Session) (casefile.Officer, error) {
+	if s.streams.idle(session, s.now()) {
+		if err := s.desk.SignOut(session); err != nil {
+			return casefile.Officer{}, err
+		}
+		s.streams.end(session)
+		return casefile.Officer{}, desk.ErrSignedOut
 	}
-	return visitor{officer, session}, nil
+	officer, err := s.desk.Session(session)
+	if err == nil {
+		s.streams.met(session, s.now())
+	}
+	return officer, err
 }
 
 // sendToSignIn leads to the sign-in and from there back to the page. A form
 // that htmx sent stays on the screen with what was typed in it.
 func (s *site) sendToSignIn(w http.ResponseWriter, r *http.Request) {
+	if byScript(r) && r.Method == http.MethodGet {
+		w.WriteHeader(http.StatusNoContent) // the stream of events says it
+		return
+	}
 	if byScript(r) {
 		s.answerProblem(w, r, http.StatusUnauthorized, signedOutNotice)
 		return

@@ -99,8 +99,18 @@ func (l *streams) used(session desk.Session, now time.Time) {
 	l.lastPage[session] = now
 }
 
+// met notes a session that is not known yet, such as one from before the node
+// was started, as used now.
+func (l *streams) met(session desk.Session, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.lastPage[session]; !known {
+		l.lastPage[session] = now
+	}
+}
+
 // idle reports whether a session has asked for no page for so long that it
-// has ended. A session that was last used before the node started is not.
+// ends.
 func (l *streams) idle(session desk.Session, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -124,7 +124,7 @@ func (s *site) routes() *http.ServeMux {
 	page("GET /cases/new", maxForm, s.newCasePage)
 	page("POST /cases", maxForm, s.newCase)
 	page("GET /cases/{case}", maxForm, s.casePage)
-	page("GET /cases/{case}/alerts", maxForm, s.caseAlerts)
+	m.Handle("GET /cases/{case}/alerts", s.admit(maxForm, s.caseAlerts))
 	page("POST /cases/{case}/notes", maxForm, s.addNote)
 	page("POST /cases/{case}/intake", MaxUpload, s.takeIn)
 	page("GET /cases/{case}/check", maxForm, s.checkPage)

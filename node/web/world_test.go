@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -37,6 +36,7 @@ const password = "correct horse battery staple"
 type world struct {
 	t       testing.TB
 	url     string
+	pages   http.Handler
 	desk    *desk.Desk
 	store   *store.Store
 	network *network
@@ -47,9 +47,33 @@ type world struct {
 	now time.Time // owned by mu
 }
 
+// open is a world whose pages are served on loopback.
 func open(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, log: &bytes.Buffer{}, now: time.Date(2026, 11, 24, 11, 14, 0, 0, time.UTC)}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := build(t, "http://"+listener.Addr().String())
+	ctx, cancel := context.WithCancel(context.Background())
+	server := web.Server(w.pages)
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := server.Shutdown(context.Background()); err != nil {
+			t.Errorf("shut the server down: %v", err)
+		}
+		<-served
+	})
+	return w
+}
+
+// build is a world without a server.
+func build(t testing.TB, origin string) *world {
+	t.Helper()
+	w := &world{t: t, url: origin, log: &bytes.Buffer{}, now: time.Date(2026, 11, 24, 11, 14, 0, 0, time.UTC)}
 	var err error
 	w.store, err = store.Open(store.Options{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -66,30 +90,17 @@ func open(t testing.TB) *world {
 		Store:  w.store, Flow: w.flow, Network: w.network, Now: w.clock,
 	})
 	w.officer("m.okafor", casefile.Investigator)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	u, err := url.Parse(origin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.url = "http://" + listener.Addr().String()
-	origin, err := url.Parse(w.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := web.New(web.Options{
-		Desk: w.desk, Region: "US", Origin: origin, Clock: w.clock,
+	w.pages, err = web.New(web.Options{
+		Desk: w.desk, Region: "US", Origin: u, Clock: w.clock,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(pages)
-	server.Listener.Close()
-	server.Listener, server.Config = listener, web.Server(pages)
-	ctx, cancel := context.WithCancel(context.Background())
-	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
-	server.Start()
-	t.Cleanup(server.Close)
-	t.Cleanup(cancel)
 	return w
 }
 
@@ -152,7 +163,8 @@ func (w *world) raises(c casefile.Case, agency directory.AgencyID, theirs byte, 
 type flow struct {
 	store    *store.Store
 	registry bool
-	fault    error // what the next Enter fails with
+	fault    error       // what Enter fails with
+	meets    *alert.Pair // raised with whatever is entered
 }
 
 func (f *flow) Enter(_ context.Context, c casefile.CaseID, found []casefile.Found, with func(*store.Tx, desk.Saved) error) (saved desk.Saved, err error) {
@@ -174,6 +186,11 @@ func (f *flow) Enter(_ context.Context, c casefile.CaseID, found []casefile.Foun
 				saved.Added++
 			} else {
 				saved.Already++
+			}
+			if f.meets != nil {
+				if err := tx.Raise(*f.meets, alert.Ground{Identifier: one.Identifier}); err != nil {
+					return err
+				}
 			}
 			if !f.registry {
 				saved.Waiting++

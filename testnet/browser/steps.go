@@ -68,6 +68,14 @@ func (b *Browser) AwaitTitle(title string) {
 	b.await(fmt.Sprintf("wait for the title %q", title), func() bool { return Value[string](b, "document.title") == title })
 }
 
+// AwaitValue waits until a JavaScript expression has the value want, as text.
+func (b *Browser) AwaitValue(expression, want string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("wait until %s is %q", expression, want), func() bool {
+		return Value[string](b, "String("+expression+")") == want
+	})
+}
+
 // await asks until holds is true; a page on its way to the next one answers
 // nothing for a moment, which is no failure.
 func (b *Browser) await(what string, holds func() bool) {

@@ -12,7 +12,9 @@ const retitle = () => {
   document.title = number > 0 ? `(${number}) ${bare}` : bare;
 };
 document.addEventListener("htmx:sseMessage", (event) => {
-  if (event.target.id === "count") retitle();
+  if (event.target.id !== "count") return;
+  event.target.dataset.live = "1"; // the page hears its node
+  retitle();
 });
 
 // An upload says how much has been sent; then the node reads it, and nobody
