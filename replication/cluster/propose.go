@@ -28,10 +28,10 @@ func (c *Cluster) Propose(ctx context.Context, command *wire.Command) (index uin
 		index, err = c.ask(ctx, command)
 		return err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("propose: %w", err)
+	if _, refused := registry.RefusalOf(err); err == nil || refused {
+		return index, err // a refusal's text is a sentence, to be passed on
 	}
-	return index, nil
+	return 0, fmt.Errorf("propose: %w", err)
 }
 
 // Read calls look with a state that holds everything acknowledged anywhere
@@ -42,21 +42,30 @@ func (c *Cluster) Read(ctx context.Context, look func(*registry.State)) error {
 		index, err = c.ask(ctx, nil)
 		return err
 	})
+	if err == nil {
+		err = c.Await(ctx, index)
+	}
 	if err != nil {
 		return fmt.Errorf("read: %w", err)
 	}
+	c.View(look)
+	return nil
+}
+
+// Await returns once the state here holds the command at index, which Propose
+// returned.
+func (c *Cluster) Await(ctx context.Context, index uint64) error {
 	for {
 		changed := c.Changed()
 		if c.machine.lastApplied() >= index {
-			c.View(look)
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("read: %w: %w", ErrUnavailable, ctx.Err())
+			return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 		case <-c.closed:
-			return fmt.Errorf("read: %w", ErrClosed)
+			return ErrClosed
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (s *State) Standing(key wire.Peer) (status directory.Status, reason string)
 }
 
 // Status is the registry as operators see it. Agencies come without their age
-// recipients and addresses, which are long and in the directory.
+// recipients, which are long, and signatures.
 func (s *State) Status() *wire.RegistryStatus {
 	m := &wire.RegistryStatus{
 		Genesis: s.Hash[:], Version: s.version, Operators: s.document.Operators, Servers: s.document.Servers,
@@ -71,7 +71,8 @@ func (s *State) Status() *wire.RegistryStatus {
 		app := a.record.Application
 		m.Agencies = append(m.Agencies, &wire.Admitted{
 			Application: &wire.Application{
-				Id: app.Id, Name: app.Name, Jurisdiction: app.Jurisdiction, Contact: app.Contact, Key: app.Key, Time: app.Time,
+				Id: app.Id, Name: app.Name, Jurisdiction: app.Jurisdiction, Contact: app.Contact,
+				Key: app.Key, Addresses: app.Addresses, Time: app.Time,
 			},
 			Hash: a.hash[:], Number: a.record.Number, Status: a.record.Status, Approvals: a.record.Approvals, Suspension: a.record.Suspension,
 		})

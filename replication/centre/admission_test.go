@@ -1,0 +1,149 @@
+package centre
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"interlock/crypto/oprf"
+	"interlock/protocol/directory"
+	"interlock/protocol/wire"
+	"interlock/replication/registry"
+)
+
+func TestAnAgencyIsAdmittedByTwoOperators(t *testing.T) {
+	n := found(t, 3)
+	denver := n.client("denver-pd")
+	<-n.servers[1].ready
+	n.leader(1)
+	if m, err := denver.admission(1, nil); err != nil || m.Status != uint32(directory.Unknown) {
+		t.Fatalf("before applying: got %v, %v", m, err)
+	}
+	denver.applies(1)
+	status, err := n.operator("alice").Status(n.ctx())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(status.Pending) != 1 || status.Pending[0].Agency.ID != "denver-pd" || status.Leader == "" {
+		t.Fatalf("status: got %+v", status)
+	}
+	n.decide("alice", Approve, "denver-pd", "")
+	err = n.operator("alice").Decide(n.ctx(), Approve, "denver-pd", "once more")
+	if declined := Declined(""); !errors.As(err, &declined) || declined.Error() != registry.ErrSameOperator.Error() {
+		t.Fatalf("the same operator again: got %v, want %v", err, registry.ErrSameOperator)
+	}
+	if m, err := denver.admission(0, nil); err != nil || directory.Status(m.Status) != directory.Pending {
+		t.Fatalf("after one approval: got %v, %v", m, err)
+	}
+	n.decide("carol", Approve, "denver-pd", "")
+	for i := range n.servers {
+		n.await(i, "the agency to be published", denver.isPublished)
+		denver.awaitActive(i)
+		m, err := denver.admission(i, nil)
+		if err != nil || directory.Status(m.Status) != directory.Active {
+			t.Fatalf("server %d: got %v, %v", i+1, m, err)
+		}
+		if _, err := n.network.Trust().Verify(m.Directory); err != nil {
+			t.Fatalf("server %d: directory: %v", i+1, err)
+		}
+		secret, err := denver.keys.Age.Open(m.Federation, secretLimit)
+		if err != nil || string(secret) != string(n.servers[0].secrets.federation[:]) {
+			t.Fatalf("server %d: federation secret: %v", i+1, err)
+		}
+	}
+	// Applying again with the same details is no news.
+	if m, err := denver.admission(2, denver.application("")); err != nil || directory.Status(m.Status) != directory.Active {
+		t.Fatalf("applying again: got %v, %v", m, err)
+	}
+}
+
+// awaitActive waits until server i's own publication has the agency.
+func (c *client) awaitActive(i int) {
+	c.net.t.Helper()
+	ctx := c.net.ctx()
+	for {
+		_, d, changed := c.net.servers[i].published.get()
+		if d != nil {
+			if a, ok := d.Agency(c.id); ok && a.Status == directory.Active {
+				return
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			c.net.t.Fatalf("server %d: the agency is not published", i+1)
+		}
+	}
+}
+
+func TestAStrangerGetsNothing(t *testing.T) {
+	n := found(t, 3)
+	n.enrolled("denver-pd")
+	stranger := n.client("boulder-pd")
+	request, _ := n.blind(t, []oprf.Index{1, 2}, "j.doe@example.org")
+	var answer wire.EvaluateResponse
+	for _, p := range []wire.Protocol{
+		wire.ProtocolEvaluate, wire.ProtocolDirectory, wire.ProtocolOperate, wire.ProtocolPropose, wire.ProtocolRaft, wire.ProtocolFeed,
+	} {
+		wantRefusal(t, p.ID, stranger.ask(0, p, request, &answer), wire.CodeRefused)
+	}
+	if m, err := stranger.admission(0, nil); err != nil || m.Status != 0 || m.Directory != nil || m.Federation != nil {
+		t.Fatalf("standing: got %v, %v, want nothing", m, err)
+	}
+	stranger.applies(0)
+	wantRefusal(t, "an applicant's evaluation", stranger.ask(0, wire.ProtocolEvaluate, request, &answer), wire.CodeRefused)
+	if m, err := stranger.admission(0, nil); err != nil || m.Directory != nil || m.Federation != nil {
+		t.Fatalf("a pending applicant's standing: got %v, %v, want no directory", m, err)
+	}
+}
+
+func TestAMemberIsNoOperator(t *testing.T) {
+	n := found(t, 3)
+	denver := n.enrolled("denver-pd")
+	var m wire.OperateResponse
+	for _, p := range []wire.Protocol{wire.ProtocolOperate, wire.ProtocolPropose, wire.ProtocolRaft} {
+		wantRefusal(t, p.ID, denver.ask(0, p, &wire.OperateRequest{}, &m), wire.CodeRefused)
+	}
+}
+
+func TestApplicationsComeFromTheirOwnKey(t *testing.T) {
+	n := found(t, 3)
+	denver, thief := n.client("denver-pd"), n.client("denver-pd")
+	_, err := thief.admission(0, denver.application(""))
+	wantRefusal(t, "somebody else's application", err, wire.CodeForged)
+
+	odd := denver.application("")
+	odd.Addresses = []string{"not a multiaddr"}
+	if m, err := denver.admission(0, odd); err != nil || directory.Status(m.Status) != directory.Refused || !strings.Contains(m.Refusal, "not a multiaddr") {
+		t.Fatalf("an address that is none: got %v, %v", m, err)
+	}
+	forged := denver.application("")
+	forged.Contact = "changed after signing"
+	if m, err := denver.admission(0, forged); err != nil || m.Refusal != registry.ErrBadSignature.Error() {
+		t.Fatalf("a changed application: got %v, %v", m, err)
+	}
+	if status, err := n.operator("alice").Status(n.ctx()); err != nil || len(status.Pending) != 0 {
+		t.Fatalf("pending: got %+v, %v, want nothing", status, err)
+	}
+}
+
+func TestARefusedApplicantLearnsWhyAndMayApplyAgain(t *testing.T) {
+	n := found(t, 3)
+	denver := n.client("denver-pd")
+	denver.applies(0)
+	n.decide("alice", Refuse, "denver-pd", "the contact does not answer")
+	m, err := denver.admission(2, nil)
+	if err != nil || directory.Status(m.Status) != directory.Refused && directory.Status(m.Status) != directory.Pending {
+		t.Fatalf("got %v, %v", m, err)
+	}
+	n.await(2, "the refusal", func(s *registry.State) bool {
+		status, _ := s.Standing(denver.peer())
+		return status == directory.Refused
+	})
+	if m, err = denver.admission(2, nil); err != nil || m.Refusal != "the contact does not answer" {
+		t.Fatalf("got %v, %v, want the operator's reason", m, err)
+	}
+	if m, err = denver.admission(2, denver.application("another desk")); err != nil || directory.Status(m.Status) != directory.Pending {
+		t.Fatalf("applying again: got %v, %v", m, err)
+	}
+}

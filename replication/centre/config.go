@@ -1,0 +1,116 @@
+package centre
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"interlock/crypto/vault"
+	"interlock/protocol/directory"
+	"interlock/protocol/link"
+)
+
+// Config is a registry server's configuration file, registry.toml in its
+// folder. Paths in it are relative to that folder, where everything else of
+// the server lies too.
+type Config struct {
+	// Server is this server's number in the founding document, from 1.
+	Server uint16 `toml:"server"`
+	// Listen are the multiaddrs to listen on, for example
+	// /ip4/0.0.0.0/tcp/4001 and /ip4/0.0.0.0/udp/4001/quic-v1.
+	Listen []string `toml:"listen"`
+	// Unlock is the key file that opens identity.age. It may lie elsewhere, on
+	// a removable medium for example.
+	Unlock string `toml:"unlock"`
+
+	dir string
+}
+
+// The files of a server's folder.
+const (
+	configFile     = "registry.toml"
+	genesisFile    = "genesis.pb"     // the founding document, the same on every server
+	identityFile   = "identity.age"   // this server's keys, sealed under the key file
+	unlockFile     = "unlock.key"     // the key file, unless it is kept elsewhere
+	shareFile      = "share.age"      // its share of the token key, sealed to its identity
+	federationFile = "federation.age" // the federation secret, sealed to its identity
+	directoryFile  = "directory.pb"   // the newest directory that was published
+	raftDir        = "raft"           // what package cluster keeps
+)
+
+// Load reads a configuration file. An unknown key, and a value that cannot be
+// used, is an error that names it and says what it should be.
+func Load(path string) (Config, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	c := Config{dir: filepath.Dir(path)}
+	d := toml.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, fault(err))
+	}
+	if err := c.check(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// fault says what is wrong with the TOML, and where, in one line.
+func fault(err error) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		row, _ := unknown.Errors[0].Position()
+		return fmt.Errorf("line %d: unknown key %q; the keys are server, listen and unlock", row, strings.Join(unknown.Errors[0].Key(), "."))
+	}
+	var bad *toml.DecodeError
+	if errors.As(err, &bad) {
+		row, _ := bad.Position()
+		return fmt.Errorf("line %d: %w", row, bad)
+	}
+	return err
+}
+
+func (c Config) check() error {
+	if c.Server < 1 || c.Server > directory.MaxServers {
+		return fmt.Errorf("server: want this server's number in the founding document, 1 to %d", directory.MaxServers)
+	}
+	if len(c.Listen) == 0 {
+		return errors.New("listen: want at least one multiaddr, for example /ip4/0.0.0.0/tcp/4001")
+	}
+	for _, a := range c.Listen {
+		if err := link.ParseAddress(a); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+	}
+	if c.Unlock == "" {
+		return fmt.Errorf("unlock: want the key file that opens %s, for example %s", identityFile, unlockFile)
+	}
+	return nil
+}
+
+// Encode returns the file.
+func (c Config) Encode() ([]byte, error) {
+	b, err := toml.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode configuration: %w", err)
+	}
+	return b, nil
+}
+
+// path is a file in the server's folder.
+func (c Config) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.dir, name)
+}
+
+// Lock opens the key file that the configuration names.
+func (c Config) Lock() (vault.Lock, error) { return vault.KeyFile(c.path(c.Unlock)) }

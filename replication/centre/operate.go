@@ -1,0 +1,74 @@
+package centre
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"interlock/protocol/link"
+	"interlock/protocol/wire"
+	"interlock/replication/registry"
+)
+
+// readTry is how long a status waits for the newest state.
+const readTry = 3 * time.Second
+
+// serveOperator takes an operator's decisions and shows the status.
+func (s *Server) serveOperator(ctx context.Context, st *link.Stream) error {
+	for {
+		var request wire.OperateRequest
+		if err := st.Receive(&request); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		var refusal string
+		if d := request.Decision; d != nil {
+			key := st.Peer()
+			if string(d.Operator) != string(key[:]) {
+				return wire.Refuse(wire.CodeForged, errNotOwn)
+			}
+			var err error
+			if refusal, err = s.decide(ctx, d); err != nil {
+				return wire.Refuse(wire.CodeUnavailable, err)
+			}
+		}
+		if err := st.Send(&wire.OperateResponse{Status: s.status(ctx), Refusal: refusal}); err != nil {
+			return err
+		}
+	}
+}
+
+// decide has a decision taken, or says in a sentence why it was not.
+func (s *Server) decide(ctx context.Context, d *wire.Decision) (refusal string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, proposeTry)
+	defer cancel()
+	_, err = s.propose(ctx, &wire.Command{Of: &wire.Command_Decision{Decision: d}})
+	if _, refused := registry.RefusalOf(err); refused {
+		s.log.Info("decision refused", "server", s.Index(), "verb", d.Verb)
+		return err.Error(), nil
+	}
+	if err == nil {
+		s.log.Info("decision taken", "server", s.Index(), "verb", d.Verb)
+	}
+	return "", err
+}
+
+// status is the registry's state, the newest if a majority can be reached, and
+// otherwise as it is here and without a leader.
+func (s *Server) status(ctx context.Context) *wire.RegistryStatus {
+	var m *wire.RegistryStatus
+	look := func(state *registry.State) { m = state.Status() }
+	ctx, cancel := context.WithTimeout(ctx, readTry)
+	defer cancel()
+	err := s.cluster.Read(ctx, look)
+	if err != nil {
+		s.cluster.View(look)
+	}
+	now := s.cluster.Status()
+	m.Asked, m.Applied = s.foundation().Servers[s.Index()-1].Name, now.Applied
+	if err == nil && now.Leader != 0 {
+		m.Leader = s.foundation().Servers[now.Leader-1].Name
+	}
+	return m
+}

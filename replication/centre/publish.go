@@ -1,0 +1,159 @@
+package centre
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"interlock/protocol/directory"
+	"interlock/protocol/link"
+	"interlock/protocol/wire"
+	"interlock/replication/registry"
+)
+
+// publication is the newest published directory that this server has seen. It
+// is kept in a file, so that a server that starts alone can still show it.
+type publication struct {
+	mu      sync.Mutex
+	signed  *wire.SignedDirectory // owned by mu
+	parsed  *directory.Directory  // owned by mu
+	changed chan struct{}         // owned by mu; closed at the next change
+}
+
+// load reads the file, where there is one.
+func (p *publication) load(path string, trust directory.Trust) error {
+	p.changed = make(chan struct{})
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", directoryFile, err)
+	}
+	signed := &wire.SignedDirectory{}
+	if err := wire.Unmarshal(b, signed); err != nil {
+		return fmt.Errorf("read %s: %w", directoryFile, err)
+	}
+	d, err := trust.Verify(signed)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", directoryFile, err)
+	}
+	p.signed, p.parsed = signed, d
+	return nil
+}
+
+// get returns what is published, nil before the first, and a channel that is
+// closed when something newer is.
+func (p *publication) get() (*wire.SignedDirectory, *directory.Directory, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.signed, p.parsed, p.changed
+}
+
+func (p *publication) directory() *directory.Directory {
+	_, d, _ := p.get()
+	return d
+}
+
+func (p *publication) set(signed *wire.SignedDirectory, d *directory.Directory) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.signed, p.parsed = signed, d
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// publish acts on every change of the state: who is suspended loses the link,
+// and what was endorsed by a majority goes to those who follow.
+func (s *Server) publish() {
+	var reviewed uint64
+	for {
+		changed := s.cluster.Changed()
+		var version uint64
+		var signed *wire.SignedDirectory
+		s.cluster.View(func(state *registry.State) { version, signed = state.Version(), state.Published() })
+		if version != reviewed {
+			reviewed = version
+			s.host.Review()
+		}
+		if err := s.show(signed); err != nil {
+			s.log.Error("directory could not be published", "cause", err)
+		}
+		select {
+		case <-changed:
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// show publishes a directory that is newer than what was shown.
+func (s *Server) show(signed *wire.SignedDirectory) error {
+	was, shown, _ := s.published.get()
+	if signed == nil || was != nil && string(was.Directory) == string(signed.Directory) {
+		return nil
+	}
+	d, err := s.foundation().Trust().Verify(signed)
+	if err != nil {
+		return err
+	}
+	if shown != nil && d.Version <= shown.Version {
+		return nil // replayed from the log
+	}
+	b, err := wire.Marshal(signed)
+	if err != nil {
+		return fmt.Errorf("encode directory: %w", err)
+	}
+	s.published.set(signed, d)
+	s.log.Info("directory published", "server", s.Index(), "version", d.Version, "agencies", len(d.Agencies))
+	return writeFile(s.config.path(directoryFile), b, 0o600)
+}
+
+// serveDirectory sends every directory newer than what the follower has, as it
+// is published, and a sign of life in between.
+func (s *Server) serveDirectory(ctx context.Context, st *link.Stream) error {
+	var follow wire.FollowDirectory
+	if err := st.Receive(&follow); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer cancel()
+		watch(st)
+	}()
+	alive := time.NewTicker(wire.Heartbeat)
+	defer alive.Stop()
+	for have := follow.Version; ; {
+		signed, d, changed := s.published.get()
+		update := &wire.DirectoryUpdate{}
+		if d != nil && d.Version > have {
+			update.Signed, have = signed, d.Version
+		}
+		if err := st.Send(update); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-alive.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// watch returns when the follower, who has nothing more to say, is gone.
+func watch(st *link.Stream) {
+	conn := st.Conn()
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		return
+	}
+	var b [1]byte
+	if _, err := conn.Read(b[:]); err == nil {
+		st.Reset(wire.CodeMalformed)
+	}
+}

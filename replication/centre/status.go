@@ -1,0 +1,166 @@
+package centre
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"interlock/crypto/vault"
+	"interlock/protocol/directory"
+	"interlock/protocol/wire"
+	"interlock/replication/registry"
+)
+
+// ErrStatus says that a server's status does not hold together.
+var ErrStatus = errors.New("the server's answer does not hold together")
+
+// Subject is what an operator decides upon.
+type Subject struct {
+	Agency    directory.Agency // of an admitted one, without the recipient
+	Hash      directory.ApplicationHash
+	Number    uint64
+	Applied   time.Time // by the applicant's clock
+	Approvals []string  // names of the operators who approved
+	Reason    string    // of a suspension
+	By        string    // who suspended
+}
+
+// Fingerprint is what the applicant reads over the telephone: of the key it
+// signs with and the recipient that is sealed to. Of a pending one only.
+func (s Subject) Fingerprint() string {
+	return vault.Fingerprint(s.Agency.Key.Key(), s.Agency.Recipient)
+}
+
+// Status is how the registry stands, as one of its servers says. What is
+// pending was checked: the hash is of what is shown, and the applicant signed it.
+type Status struct {
+	Version   uint64 // of the directory
+	Endorsed  int    // servers that have signed this version
+	Asked     string // the server that answered
+	Leader    string // empty: no majority answers, and this is what the server knew last
+	Applied   uint64
+	Servers   []string
+	Operators []registry.Operator
+	Agencies  []Subject // admitted
+	Pending   []Subject
+}
+
+// readStatus checks a status of network n.
+func readStatus(n directory.Network, m *wire.RegistryStatus) (*Status, error) {
+	if string(m.GetGenesis()) != string(n.Genesis[:]) {
+		return nil, fmt.Errorf("%w: it is of another network", ErrStatus)
+	}
+	s := &Status{
+		Version: m.Version, Endorsed: int(m.Endorsed), Asked: clean(m.Asked), Leader: clean(m.Leader), Applied: m.Applied,
+	}
+	for _, server := range m.Servers {
+		s.Servers = append(s.Servers, clean(server.Name))
+	}
+	for _, op := range m.Operators {
+		key, err := wire.ParsePeer(op.Key)
+		if err != nil {
+			return nil, fmt.Errorf("%w: operator: %w", ErrStatus, err)
+		}
+		s.Operators = append(s.Operators, registry.Operator{Name: clean(op.Name), Key: key})
+	}
+	for _, a := range m.Agencies {
+		subject, err := s.admitted(a)
+		if err != nil {
+			return nil, fmt.Errorf("%w: agency: %w", ErrStatus, err)
+		}
+		s.Agencies = append(s.Agencies, subject)
+	}
+	for _, a := range m.Pending {
+		agency, hash, err := directory.CheckApplication(a.GetApplication(), n.Genesis)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrStatus, err)
+		}
+		s.Pending = append(s.Pending, Subject{Agency: legible(agency), Hash: hash, Number: a.Number, Applied: unix(a.Application.Time), Approvals: s.names(a.Approvals)})
+	}
+	return s, nil
+}
+
+func (s *Status) admitted(a *wire.Admitted) (Subject, error) {
+	app := a.GetApplication()
+	id, err := directory.ParseAgencyID(app.GetId())
+	if err != nil {
+		return Subject{}, err
+	}
+	key, err := wire.ParsePeer(app.Key)
+	if err != nil {
+		return Subject{}, err
+	}
+	if len(a.Hash) != len(directory.ApplicationHash{}) || a.Status > uint32(directory.Suspended) {
+		return Subject{}, errors.New("hash or status")
+	}
+	subject := Subject{
+		Agency: directory.Agency{
+			ID: id, Name: app.Name, Jurisdiction: app.Jurisdiction, Contact: app.Contact, Key: key,
+			Addresses: app.Addresses, Status: directory.Status(a.Status),
+		},
+		Hash: directory.ApplicationHash(a.Hash), Number: a.Number, Applied: unix(app.Time), Approvals: s.names(a.Approvals),
+	}
+	if a.Suspension != nil {
+		subject.Reason, subject.By = clean(a.Suspension.Reason), s.names([]*wire.Decision{a.Suspension})[0]
+	}
+	err = subject.Agency.CheckText()
+	subject.Agency = legible(subject.Agency)
+	return subject, err
+}
+
+func unix(seconds uint64) time.Time { return time.Unix(int64(seconds), 0) }
+
+// legible is the agency as a terminal may show it.
+func legible(a directory.Agency) directory.Agency {
+	a.Name, a.Jurisdiction, a.Contact = clean(a.Name), clean(a.Jurisdiction), clean(a.Contact)
+	return a
+}
+
+// names are the operators who signed.
+func (s *Status) names(list []*wire.Decision) []string {
+	names := make([]string, len(list))
+	for i, d := range list {
+		names[i] = "unknown"
+		for _, op := range s.Operators {
+			if string(op.Key[:]) == string(d.GetOperator()) {
+				names[i] = op.Name
+			}
+		}
+	}
+	return names
+}
+
+// clean takes out what could move a terminal's cursor.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// Find returns what verb decides upon under id. Where several have applied
+// under one id, the start of a hash in hexadecimal says which.
+func (s *Status) Find(verb Verb, id directory.AgencyID, hash string) (Subject, error) {
+	list := s.Pending
+	if verb == Suspend {
+		list = s.Agencies
+	}
+	var found []Subject
+	for _, subject := range list {
+		if subject.Agency.ID == id && strings.HasPrefix(hex.EncodeToString(subject.Hash[:]), hash) {
+			found = append(found, subject)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Subject{}, fmt.Errorf("%s: %w", id, ErrNoSubject)
+	case 1:
+		return found[0], nil
+	}
+	return Subject{}, fmt.Errorf("%s: %w", id, ErrAmbiguous)
+}
