@@ -135,7 +135,7 @@ func (m *mailReader) leaf(p *enmime.Part, plain map[identifier.Identifier]bool) 
 		before := len(r.Items)
 		r.html(m.atLine, decoded(content), m.region, plain)
 		m.flatten(before, exact)
-	case strings.HasPrefix(kind, "text/") || kind == "" || readableEndings[end] && binary(content) == "":
+	case strings.HasPrefix(kind, "text/") || strings.HasPrefix(kind, "multipart/") || kind == "" || readableEndings[end] && binary(content) == "":
 		before := len(r.Items)
 		r.text(m.atLine, decoded(content), m.region)
 		m.flatten(before, exact)

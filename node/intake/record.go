@@ -105,7 +105,7 @@ func (t *records) cell(text string) (value string, read int, fault string) {
 	}
 	end := closingQuote(text[open+1:])
 	if end < 0 {
-		return "", 0, "a quotation mark is opened and not closed"
+		return "", 0, unclosed
 	}
 	value = strings.ReplaceAll(text[open+1:open+1+end], `""`, `"`)
 	read = open + 1 + end + 1
@@ -113,10 +113,15 @@ func (t *records) cell(text string) (value string, read int, fault string) {
 		read++
 	}
 	if read < len(text) && text[read] != t.delimiter && text[read] != '\n' && text[read] != '\r' {
+		if strings.ContainsAny(value, "\r\n") {
+			return "", 0, unclosed // the one that was found opens a cell on a later line
+		}
 		return "", 0, "text follows a closing quotation mark where the next column was expected"
 	}
 	return value, read, ""
 }
+
+const unclosed = "a quotation mark is opened and not closed"
 
 // closingQuote returns where the quotation mark is that closes a quoted cell, -1 if there is none near.
 func closingQuote(text string) int {

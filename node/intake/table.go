@@ -28,7 +28,7 @@ func (r *Report) table(text string, l layout, region identifier.Region) {
 		}
 	}
 	if t.homeless > 0 {
-		r.problem(l.heading, fmt.Sprintf("%d handles were not taken, as no column names their platform; add a column named \"platform\".", t.homeless))
+		r.problem(l.heading, fmt.Sprintf("The handles of %d records were not taken, as no column names their platform. Add a column named \"platform\".", t.homeless))
 	}
 }
 
@@ -48,10 +48,10 @@ func (t *tableReader) row(row record) {
 		t.report.problem(row.line, "This record is broken: "+row.fault+". It was read as plain text.")
 		columns = nil
 	case columns != nil && len(row.cells) > len(columns):
-		t.report.problem(row.line, fmt.Sprintf("This record has %d columns where the heading has %d; it was read as plain text.", len(row.cells), len(columns)))
+		t.report.problem(row.line, fmt.Sprintf("This record has %d columns and the heading only %d; it was read as plain text.", len(row.cells), len(columns)))
 		columns = nil
 	case columns != nil && len(row.cells) < len(columns):
-		t.report.problem(row.line, fmt.Sprintf("This record has %d columns where the heading has %d; the others were taken as empty.", len(row.cells), len(columns)))
+		t.report.problem(row.line, fmt.Sprintf("This record has %d of the heading's %d columns; the others were taken as empty.", len(row.cells), len(columns)))
 	}
 	on := ""
 	if columns != nil && t.platform >= 0 && t.platform < len(row.cells) {
