@@ -54,7 +54,7 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer, errs stderr) (err error
 		}
 		return err
 	}
-	show(out, d, r)
+	welcome(out, d, r)
 	<-ctx.Done()
 	fmt.Fprintln(out, "\nShutting down.")
 	return nil
@@ -74,7 +74,7 @@ func progress(errs io.Writer) func(done, of int) {
 	}
 }
 
-func show(out io.Writer, d *demo.Demo, r demo.Result) {
+func welcome(out io.Writer, d *demo.Demo, r demo.Result) {
 	fmt.Fprintf(out, "\n%d identifiers are in the cases; %d pairs of cases met, %d were to be expected.\n\nSign in:\n",
 		r.Identifiers, r.AlertsSeen+r.AlertsUnexpected, r.AlertsExpected)
 	w := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)

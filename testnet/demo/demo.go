@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -52,6 +53,11 @@ type Result struct {
 	AlertsSeen       int     `json:"alerts_seen"`
 	AlertsUnexpected int     `json:"alerts_unexpected"`
 	Seconds          float64 `json:"seconds"`
+
+	// Missing and Unexpected say which: agency, its case, the other agency, its
+	// case, and the identifiers, a line each.
+	Missing    []string `json:"-"`
+	Unexpected []string `json:"-"`
 }
 
 // Right reports whether exactly the expected alerts came.
@@ -158,9 +164,11 @@ func (d *Demo) Await(ctx context.Context) (Result, error) {
 				delete(want, m)
 			} else {
 				r.AlertsUnexpected++
+				r.Unexpected = append(r.Unexpected, m)
 			}
 		}
 	}
+	r.Missing = slices.Sorted(maps.Keys(want))
 	r.Seconds = float64(time.Since(d.began).Milliseconds()) / 1000
 	return r, d.Net.Check()
 }
