@@ -100,9 +100,13 @@ func (h *Host) try(ctx context.Context, to wire.Peer, p wire.Protocol) (*Stream,
 	if !h.Connected(to) {
 		h.stack.swarm.Backoff().Clear(id)
 	}
-	raw, err := h.stack.swarm.NewStream(ctx, id)
+	c, err := h.stack.swarm.DialPeer(ctx, id)
 	if err != nil {
-		return nil, dialError(ctx, err)
+		return nil, h.connError(ctx, to, p, err, unreachable(err))
+	}
+	raw, err := c.NewStream(ctx)
+	if err != nil {
+		return nil, h.connError(ctx, to, p, err, ErrLost)
 	}
 	s := h.newStream(raw, to, p)
 	s.sends = requestLimit(p.Frame, false)
@@ -148,15 +152,26 @@ func (s *Stream) exchange(deadline time.Time) error {
 	return err
 }
 
-// dialError says why there is no connection, without the whole key that
-// libp2p's own text has.
-func dialError(ctx context.Context, err error) error {
+// connError says why there is no connection, or no stream on it: what err says
+// plainly, and else otherwise.
+func (h *Host) connError(ctx context.Context, to wire.Peer, p wire.Protocol, err, otherwise error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if errors.Is(err, network.ErrResourceLimitExceeded) {
+		h.note(to, p.ID, wire.CodeBusy, byUs)
 		return wire.Refuse(wire.CodeBusy, network.ErrResourceLimitExceeded)
 	}
+	if code := peerCode(err); code != wire.CodeNone {
+		h.note(to, p.ID, code, byPeer)
+		return &wire.Refusal{Code: code, By: byPeer}
+	}
+	return otherwise
+}
+
+// unreachable says where a peer was sought and how each dial failed, without
+// the whole key that libp2p's own text has.
+func unreachable(err error) error {
 	var all *swarm.DialError
 	if !errors.As(err, &all) || len(all.DialErrors) == 0 {
 		return fmt.Errorf("%w: %s", ErrUnreachable, reason(err))

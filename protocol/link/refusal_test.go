@@ -9,26 +9,30 @@ import (
 	"interlock/protocol/wire"
 )
 
+// answer is an error of a handler, and the code that is to come of it.
+type answer struct {
+	err  error
+	want wire.Code
+}
+
+func allAnswers() map[string]answer {
+	answers := map[string]answer{
+		"an error of its own":     {errors.New("disk full"), wire.CodeUnavailable},
+		"a message not canonical": {wire.ErrNotCanonical, wire.CodeMalformed},
+		"a frame too large":       {wire.ErrTooLarge, wire.CodeTooLarge},
+	}
+	for c := wire.CodeRefused; c <= wire.CodeTimeout; c++ {
+		answers[c.String()] = answer{wire.Refuse(c, errors.New("because")), c}
+	}
+	return answers
+}
+
 func TestTheRefusalCodeReachesThePeer(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, listen string) {
 		r := newRoster()
 		h, other := newHost(t, r, listen), newHost(t, r)
 		knows(t, other, h)
-		answers := map[string]struct {
-			err  error
-			want wire.Code
-		}{
-			"an error of its own":     {errors.New("disk full"), wire.CodeUnavailable},
-			"a message not canonical": {wire.ErrNotCanonical, wire.CodeMalformed},
-			"a frame too large":       {wire.ErrTooLarge, wire.CodeTooLarge},
-		}
-		for c := wire.CodeRefused; c <= wire.CodeTimeout; c++ {
-			answers[c.String()] = struct {
-				err  error
-				want wire.Code
-			}{wire.Refuse(c, errors.New("because")), c}
-		}
-		for name, answer := range answers {
+		for name, answer := range allAnswers() {
 			t.Run(name, func(t *testing.T) {
 				h.Handle(echo, func(_ context.Context, s *Stream) error {
 					if err := s.Receive(&wire.Ack{}); err != nil {
@@ -52,7 +56,7 @@ func TestTheRefusalCodeReachesThePeer(t *testing.T) {
 		if err := h.Close(); err != nil { // which waits for the handlers
 			t.Fatal(err)
 		}
-		for _, answer := range answers {
+		for _, answer := range allAnswers() {
 			if there, here := count(h, echo.ID, answer.want, byUs), count(other, echo.ID, answer.want, byPeer); there != here {
 				t.Errorf("%v: counted %d times there and %d times here", answer.want, there, here)
 			}

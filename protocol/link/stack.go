@@ -36,6 +36,10 @@ import (
 // libp2p, is the same.
 const keepAlive = 15 * time.Second
 
+// dialTimeout bounds a dial with its handshake, on a local network too: libp2p
+// allows 5 seconds there, which hundreds of members coming back at once exceed.
+const dialTimeout = 15 * time.Second
+
 // stack is the part of libp2p that Interlock uses: a swarm with two transports.
 // There is no libp2p host on top of it, hence no identify, ping, relay, address
 // translation or discovery that a stranger could speak with.
@@ -78,6 +82,8 @@ func (s *stack) assemble(id peer.ID, key crypto.PrivKey, gate connmgr.Connection
 	s.swarm, err = swarm.NewSwarm(id, s.store, eventbus.NewBus(),
 		swarm.WithConnectionGater(gate),
 		swarm.WithResourceManager(s.limits),
+		swarm.WithDialTimeout(dialTimeout),
+		swarm.WithDialTimeoutLocal(dialTimeout),
 		// The addresses come from a signed directory; that a hundred of them
 		// are down does not mean that UDP or IPv6 is.
 		swarm.WithUDPBlackHoleSuccessCounter(nil),

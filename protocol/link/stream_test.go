@@ -20,21 +20,22 @@ func frame(body ...byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
 }
 
+var badFrames = map[string]struct {
+	bytes []byte
+	cut   bool // and then the end of the stream
+	want  wire.Code
+}{
+	"larger than the protocol allows": {binary.BigEndian.AppendUint32(nil, uint32(echo.Frame+1)), false, wire.CodeTooLarge},
+	"largest length there is":         {[]byte{0xff, 0xff, 0xff, 0xff}, false, wire.CodeTooLarge},
+	"cut short":                       {append(frame(8, 1)[:4], 8), true, wire.CodeMalformed},
+	"header cut short":                {[]byte{0, 0}, true, wire.CodeMalformed},
+	"no message":                      {frame(0xff), false, wire.CodeMalformed},
+	"unknown field":                   {frame(16, 1), false, wire.CodeMalformed},
+	"overlong number":                 {frame(8, 0x81, 0), false, wire.CodeMalformed},
+	"default value written out":       {frame(8, 0), false, wire.CodeMalformed},
+}
+
 func TestABadFrameEndsThatStreamAlone(t *testing.T) {
-	tests := map[string]struct {
-		bytes []byte
-		cut   bool // and then the end of the stream
-		want  wire.Code
-	}{
-		"larger than the protocol allows": {binary.BigEndian.AppendUint32(nil, uint32(echo.Frame+1)), false, wire.CodeTooLarge},
-		"largest length there is":         {[]byte{0xff, 0xff, 0xff, 0xff}, false, wire.CodeTooLarge},
-		"cut short":                       {append(frame(8, 1)[:4], 8), true, wire.CodeMalformed},
-		"header cut short":                {[]byte{0, 0}, true, wire.CodeMalformed},
-		"no message":                      {frame(0xff), false, wire.CodeMalformed},
-		"unknown field":                   {frame(16, 1), false, wire.CodeMalformed},
-		"overlong number":                 {frame(8, 0x81, 0), false, wire.CodeMalformed},
-		"default value written out":       {frame(8, 0), false, wire.CodeMalformed},
-	}
 	onEachTransport(t, func(t *testing.T, listen string) {
 		r := newRoster()
 		h, member := newHost(t, r, listen), newBare(t)
@@ -46,7 +47,7 @@ func TestABadFrameEndsThatStreamAlone(t *testing.T) {
 			return err
 		})
 		good := member.open(t, h, echo)
-		for name, test := range tests {
+		for name, test := range badFrames {
 			t.Run(name, func(t *testing.T) {
 				bad := member.open(t, h, echo)
 				if _, err := bad.Write(test.bytes); err != nil {
