@@ -14,8 +14,6 @@ import (
 func TestAnAgencyIsAdmittedByTwoOperators(t *testing.T) {
 	n := found(t, 3)
 	denver := n.client("denver-pd")
-	<-n.servers[1].ready
-	n.leader(1)
 	if m, err := denver.admission(1, nil); err != nil || m.Status != uint32(directory.Unknown) {
 		t.Fatalf("before applying: got %v, %v", m, err)
 	}

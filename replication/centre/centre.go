@@ -45,8 +45,8 @@ type Options struct {
 // QuickTiming suits servers on one machine.
 func QuickTiming() cluster.Timing {
 	return cluster.Timing{
-		Heartbeat: 300 * time.Millisecond, Election: 300 * time.Millisecond,
-		Lease: 200 * time.Millisecond, Commit: 5 * time.Millisecond,
+		Heartbeat: 500 * time.Millisecond, Election: 500 * time.Millisecond,
+		Lease: 400 * time.Millisecond, Commit: 5 * time.Millisecond,
 	}
 }
 

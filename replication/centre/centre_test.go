@@ -83,9 +83,9 @@ func TestAMinorityShowsTheDirectoryAndNothingElse(t *testing.T) {
 		}
 		var answer wire.EvaluateResponse
 		request, _ := n.blind(t, []oprf.Index{2, 3}, "j.doe@example.org")
-		wantRefusal(t, when+": evaluation", denver.ask(alone, wire.ProtocolEvaluate, request, &answer), wire.CodeUnavailable)
+		wantRefusal(t, when+": evaluation", denver.askOnce(alone, wire.ProtocolEvaluate, request, &answer), wire.CodeUnavailable)
 		stranger := n.client("boulder-pd")
-		_, err := stranger.admission(alone, nil)
+		err := stranger.askOnce(alone, wire.ProtocolAdmission, &wire.AdmissionRequest{}, &wire.AdmissionResponse{})
 		wantRefusal(t, when+": standing of a stranger", err, wire.CodeUnavailable)
 		n.stop(alone, (*Server).Kill)
 		n.start(alone)

@@ -20,13 +20,12 @@ import (
 // the server lies too.
 type Config struct {
 	// Server is this server's number in the founding document, from 1.
-	Server uint16 `toml:"server"`
-	// Listen are the multiaddrs to listen on, for example
-	// /ip4/0.0.0.0/tcp/4001 and /ip4/0.0.0.0/udp/4001/quic-v1.
-	Listen []string `toml:"listen"`
+	Server uint16 `toml:"server" comment:"This server's number in the founding document (genesis.pb)."`
+	// Listen are the multiaddrs to listen on.
+	Listen []string `toml:"listen" comment:"Where to listen: multiaddrs like /ip4/0.0.0.0/tcp/4001 and /ip4/0.0.0.0/udp/4001/quic-v1."`
 	// Unlock is the key file that opens identity.age. It may lie elsewhere, on
 	// a removable medium for example.
-	Unlock string `toml:"unlock"`
+	Unlock string `toml:"unlock" comment:"The key file that opens identity.age; it may lie elsewhere."`
 
 	dir string
 }

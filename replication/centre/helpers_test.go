@@ -259,8 +259,21 @@ func (c *client) application(contact string) *wire.Application {
 	return m
 }
 
-// ask is one request and its answer at one server.
+// ask is one request and its answer at one server. A server that has no leader
+// at this moment is asked again when it has.
 func (c *client) ask(i int, p wire.Protocol, request, response proto.Message) error {
+	for ctx := c.net.ctx(); ; {
+		err := c.askOnce(i, p, request, response)
+		var refusal *wire.Refusal
+		if !errors.As(err, &refusal) || refusal.Code != wire.CodeUnavailable || ctx.Err() != nil {
+			return err
+		}
+		<-c.net.servers[i].ready
+		c.net.leader(i)
+	}
+}
+
+func (c *client) askOnce(i int, p wire.Protocol, request, response proto.Message) error {
 	st, err := c.host.Open(c.net.ctx(), c.net.network.Servers[i].Key, p)
 	if err != nil {
 		return err

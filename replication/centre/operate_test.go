@@ -66,7 +66,7 @@ func TestAMinorityTakesNoDecision(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*QuickTiming().Heartbeat)
 	defer cancel()
-	if err := alice.DecideOn(ctx, Approve, status.Pending[0], ""); err == nil {
+	if _, err := alice.DecideOn(ctx, Approve, status.Pending[0], ""); err == nil {
 		t.Fatal("a minority took a decision")
 	}
 	n.start(1)

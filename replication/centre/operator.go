@@ -28,8 +28,8 @@ const (
 
 // Errors of an Operator that callers branch on.
 var (
-	// ErrNoSubject says that nothing in the status is to be decided upon.
-	ErrNoSubject = errors.New("nothing to decide upon under this id")
+	// ErrNoSubject says that nothing is to be decided upon under an id.
+	ErrNoSubject = errors.New("nothing to decide")
 	// ErrAmbiguous says that several have applied under one id.
 	ErrAmbiguous = errors.New("several have applied under this id; name the one by the start of its hash")
 )
@@ -129,26 +129,29 @@ func (o *Operator) Decide(ctx context.Context, verb Verb, id directory.AgencyID,
 	if err != nil {
 		return err
 	}
-	return o.DecideOn(ctx, verb, subject, reason)
+	_, err = o.DecideOn(ctx, verb, subject, reason)
+	return err
 }
 
-// DecideOn signs a decision upon exactly this subject and has it taken.
-func (o *Operator) DecideOn(ctx context.Context, verb Verb, subject Subject, reason string) error {
+// DecideOn signs a decision upon exactly this subject, has it taken, and
+// returns the status after it. Deciding the same once more within one second
+// makes the same decision, which counts once.
+func (o *Operator) DecideOn(ctx context.Context, verb Verb, subject Subject, reason string) (*Status, error) {
 	d, err := registry.SignDecision(o.keys.Signing, &wire.Decision{
 		Verb: uint32(verb), Agency: string(subject.Agency.ID), Application: subject.Hash[:], Number: subject.Number,
 		Reason: reason, Genesis: o.network.Genesis[:], Time: uint64(time.Now().Unix()),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m, err := o.ask(ctx, &wire.OperateRequest{Decision: d})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if m.Refusal != "" {
-		return Declined(m.Refusal)
+		return nil, Declined(m.Refusal)
 	}
-	return nil
+	return readStatus(o.network, m.Status)
 }
 
 // ask asks one server after another until one answers. The same decision

@@ -156,11 +156,13 @@ func (s *Status) Find(verb Verb, id directory.AgencyID, hash string) (Subject, e
 			found = append(found, subject)
 		}
 	}
-	switch len(found) {
-	case 0:
-		return Subject{}, fmt.Errorf("%s: %w", id, ErrNoSubject)
-	case 1:
+	switch {
+	case len(found) == 1:
 		return found[0], nil
+	case len(found) > 1:
+		return Subject{}, fmt.Errorf("%s: %w", id, ErrAmbiguous)
+	case verb == Suspend:
+		return Subject{}, fmt.Errorf("%s is not a member: %w", id, ErrNoSubject)
 	}
-	return Subject{}, fmt.Errorf("%s: %w", id, ErrAmbiguous)
+	return Subject{}, fmt.Errorf("no application of %s waits: %w", id, ErrNoSubject)
 }

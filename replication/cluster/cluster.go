@@ -58,19 +58,20 @@ type Options struct {
 // Cluster is one server's part in the replication. Its methods may be called
 // from any goroutine.
 type Cluster struct {
-	self    oprf.Index
-	host    *link.Host
-	folder  *Folder
-	timing  Timing
-	log     *slog.Logger
-	peers   map[raft.ServerAddress]server
-	machine *machine
-	changed *broadcast
-	layer   *streamLayer
-	raft    *raft.Raft
-	journal *journal
-	closed  chan struct{}
-	once    sync.Once // of Close
+	self      oprf.Index
+	host      *link.Host
+	folder    *Folder
+	timing    Timing
+	log       *slog.Logger
+	peers     map[raft.ServerAddress]server
+	machine   *machine
+	changed   *broadcast
+	layer     *streamLayer
+	transport *raft.NetworkTransport
+	raft      *raft.Raft
+	journal   *journal
+	closed    chan struct{}
+	once      sync.Once // of Close
 }
 
 // server is one voter.
@@ -123,19 +124,19 @@ func (c *Cluster) start(state *registry.State) (err error) {
 	if err != nil {
 		return fmt.Errorf("open snapshots: %w", err)
 	}
-	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	c.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: c.layer, MaxPool: pooledStreams, MaxRPCsInFlight: rpcsInFlight, Timeout: c.timing.rpc(), Logger: logger,
 	})
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, transport.Close())
+			err = errors.Join(err, c.transport.Close())
 		}
 	}()
 	config := c.timing.config(c.layer.self, logger)
-	if err := found(c.folder, state, config, c.journal, snapshots, transport); err != nil {
+	if err := found(c.folder, state, config, c.journal, snapshots, c.transport); err != nil {
 		return err
 	}
-	if c.raft, err = raft.NewRaft(config, c.machine, c.journal, c.journal, snapshots, transport); err != nil {
+	if c.raft, err = raft.NewRaft(config, c.machine, c.journal, c.journal, snapshots, c.transport); err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
 	c.raft.RegisterObserver(raft.NewObserver(nil, false, c.observe))
@@ -184,7 +185,7 @@ func (c *Cluster) Close() (err error) {
 func (c *Cluster) close() error {
 	close(c.closed)
 	// Raft waits for calls under way; without their streams they end at once.
-	err := c.layer.Close()
+	err := c.transport.Close()
 	if stop := c.raft.Shutdown().Error(); stop != nil {
 		err = errors.Join(err, fmt.Errorf("stop raft: %w", stop))
 	}

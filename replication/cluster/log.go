@@ -37,29 +37,33 @@ func (s sink) Accept(_ string, level hclog.Level, message string, args ...any) {
 	}
 	attributes := []slog.Attr{slog.String("raft", s.names.Replace(message))}
 	for i := 0; i+1 < len(args); i += 2 {
-		if name, ok := args[i].(string); ok {
-			attributes = append(attributes, s.attribute(name, args[i+1]))
+		name, named := args[i].(string)
+		if a, ok := s.attribute(name, args[i+1]); named && ok {
+			attributes = append(attributes, a)
 		}
 	}
 	s.log.LogAttrs(context.Background(), at, "replication", attributes...)
 }
 
-func (s sink) attribute(name string, value any) slog.Attr {
+// attribute passes on numbers, errors and names; other values could hold
+// anything.
+func (s sink) attribute(name string, value any) (a slog.Attr, ok bool) {
+	text := ""
 	switch v := value.(type) {
 	case bool, int, int32, int64, uint, uint32, uint64, float64:
-		return slog.Any(name, v)
+		return slog.Any(name, v), true
 	case error:
-		return slog.String(name, s.names.Replace(v.Error()))
+		text = v.Error()
 	case fmt.Stringer:
-		return slog.String(name, s.names.Replace(v.String()))
+		text = v.String()
 	case string:
-		return slog.String(name, s.names.Replace(v))
+		text = v
 	case raft.ServerID:
-		return slog.String(name, s.names.Replace(string(v)))
+		text = string(v)
 	case raft.ServerAddress:
-		return slog.String(name, s.names.Replace(string(v)))
+		text = string(v)
 	}
-	return slog.String(name, fmt.Sprintf("(%T)", value))
+	return slog.String(name, s.names.Replace(text)), text != ""
 }
 
 func slogLevel(l hclog.Level) slog.Level {

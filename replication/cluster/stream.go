@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -45,17 +46,29 @@ func newStreamLayer(h *link.Host, peers map[raft.ServerAddress]server) *streamLa
 // serve hands a stream to raft and waits until raft is done with it.
 func (l *streamLayer) serve(ctx context.Context, s *link.Stream) error {
 	select {
-	case l.incoming <- s.Conn():
+	case l.incoming <- incoming{s.Conn()}:
 	case <-ctx.Done():
-		return nil
-	case <-l.closing.Done():
-	}
-	select {
-	case <-ctx.Done(): // raft closed it, or the peer went
 		return nil
 	case <-l.closing.Done():
 		return wire.Refuse(wire.CodeUnavailable, ErrClosed)
 	}
+	select {
+	case <-ctx.Done(): // raft closed it, or the peer went
+	case <-l.closing.Done():
+	}
+	return nil
+}
+
+// incoming is an accepted connection. However it ends, raft is told of a plain
+// end: why, the link has logged, and servers come and go.
+type incoming struct{ net.Conn }
+
+func (c incoming) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // Accept returns the next stream that another server opened.
@@ -104,7 +117,7 @@ func (l *streamLayer) Close() error {
 	l.outgoing = nil
 	l.mu.Unlock()
 	for s := range streams {
-		s.Reset(wire.CodeUnavailable)
+		s.Reset(wire.CodeNone)
 	}
 	return nil
 }
