@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sample is a text of the corpus, with what a person found in it: testdata/corpus/NAME.REGION.txt and .want beside it,
-// one "line kind value" a line.
+// sample is a text of the corpus, testdata/corpus/NAME.REGION.txt, with what is in it, checked line by line, in the
+// .want beside it: one "line kind value" a line.
 type sample struct {
 	name, text string
 	region     Region

@@ -24,20 +24,22 @@ type Found struct {
 // Extract finds the identifiers in free text, in the order of their appearance and as often as they appear. One
 // place can hold several: the address of a profile is a URL and names an account. Text with a kind known, such as a
 // column of a table, belongs to [Parse], which need not be as careful. Time is linear in len(text).
-func Extract(text string, region Region) []Found {
+func Extract(text string, region Region) []Found { return extract(text, region, MaxFound) }
+
+func extract(text string, region Region, limit int) []Found {
 	var found []Found
 	s := newScan(region)
-	for line := 1; text != "" && len(found) < MaxFound; line++ {
+	for line := 1; text != "" && len(found) < limit; line++ {
 		var this string
 		this, text = cutLine(text)
 		s.header(this)
-		for this != "" && len(found) < MaxFound {
+		for this != "" && len(found) < limit {
 			var piece string
 			piece, this = cutPiece(this)
 			found = s.find(found, piece, line)
 		}
 	}
-	return found[:min(len(found), MaxFound)]
+	return found[:min(len(found), limit)]
 }
 
 // cutLine splits text after its first line. Lines end as they do on Unix, Windows and old Macs.
@@ -75,8 +77,9 @@ type scan struct {
 	text    string // plain.text
 	taken   []bool // for each byte of text, whether a finder has claimed it
 	hits    []hit
-	version int  // where the last version number that looked like an address ends; 0 if there is none
-	ids     bool // the line belongs to a mail header that holds message identifiers
+	version int               // where the last version number that looked like an address ends; 0 if there is none
+	numbers map[string]string // what the numbering plans said of a written number; "" for none
+	ids     bool              // the line belongs to a mail header that holds message identifiers
 }
 
 // hit is an identifier at text[start:end].

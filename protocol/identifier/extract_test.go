@@ -72,9 +72,12 @@ func TestALongLineIsReadInPieces(t *testing.T) {
 }
 
 func TestExtractStopsAtItsLimit(t *testing.T) {
-	got := Extract(strings.Repeat("a@b.co\n", MaxFound+10), "US")
-	if len(got) != MaxFound {
-		t.Errorf("got %d, want %d", len(got), MaxFound)
+	text := strings.Repeat("a@b.co c@d.co e@f.co\n", 10)
+	if got, want := len(extract(text, "US", 7)), 7; got != want {
+		t.Errorf("got %d, want %d", got, want)
+	}
+	if got, want := len(Extract(text, "US")), 30; got != want {
+		t.Errorf("got %d, want %d", got, want)
 	}
 }
 

@@ -5,7 +5,7 @@ import "strings"
 // notFileHash are the words before a run of hexadecimal digits that is something else than the hash of a file.
 var notFileHash = set(`commit commits revision rev tree blob parent session sessionid sessid phpsessid jsessionid sid token tokens
 	etag apikey key keys secret password passwd pwd nonce csrf xsrf uuid guid trace traceid span spanid cookie salt signature sig
-	txid tx txn transaction block btih infohash magnet fingerprint serial udid advertisingid gaid idfa android deviceid request`)
+	txid tx txn transaction block btih infohash magnet fingerprint serial udid advertisingid gaid idfa android deviceid request ntlm lm`)
 
 // fileHash are the words that make sure of the hash of a file. Digits end a word here, so "md" stands for "md5".
 var fileHash = set(`md sha hash hashes hashed checksum digest`)

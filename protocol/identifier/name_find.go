@@ -82,6 +82,9 @@ func (s *scan) name(start, end int) int {
 // hasNameEdges looks at the characters around a name: in paths, calls, assignments and mail addresses it is none.
 func (s *scan) hasNameEdges(start, end int) bool {
 	before, after := s.at(start-1), s.at(end)
+	if marked := strings.TrimRight(s.text[max(0, start-4):start], ".-_"); strings.HasSuffix(marked, "@") {
+		return false // a broken mail address
+	}
 	if before == '/' {
 		return s.at(start-2) == '/' && s.at(start-3) != '/' && s.at(start-3) != ':' // //host/path
 	}

@@ -22,6 +22,10 @@ var siteWords = set(`at to on from via visit visited visits visiting site sites 
 	hostname server servers url urls link links page forum forums board blog portal called browse browsed browsing used uses using
 	use through into www onto open opened register registered registrar dns resolve resolves resolved lookup whois nameserver ns mx`)
 
+// clearSiteWords are those of siteWords that speak of nothing but sites.
+var clearSiteWords = set(`visit visited visits visiting site sites website websites domain domains host hosts hosted hostname server
+	servers url urls link links forum forums registered resolve resolves resolved lookup whois nameserver ns mx`)
+
 // fileWords stand before a name of a file.
 var fileWords = set(`file files filename filenames script attachment attachments attached named renamed saved folder directory perl
 	python bash run ran execute executed compile compiled import module package class library app bundle archive video movie clip
@@ -65,7 +69,7 @@ func (s *scan) isName(start, end int, name string, hasPath bool) bool {
 	case packageHeads[head] && labels > 2, isVersionLike(before), isMixed(s.text[start:end]), labels > 2 && fileEndings[owner]:
 		return false
 	case fileTops[top]:
-		return s.isSiteDespiteFile(start, end, name)
+		return s.isSiteDespiteFile(start, name)
 	case softFileTops[top]:
 		return hasPath || labels > 2 || !s.isLikelyFile(start, end, owner)
 	case wordTops[top]:
@@ -78,9 +82,9 @@ func (s *scan) isName(start, end int, name string, hasPath bool) bool {
 
 // isSiteDespiteFile accepts names with endings of files where the whole suffix is a registry's (gov.rs), or where
 // somebody speaks of a site.
-func (s *scan) isSiteDespiteFile(start, end int, name string) bool {
+func (s *scan) isSiteDespiteFile(start int, name string) bool {
 	suffix := publicSuffix(name)
-	return strings.Contains(suffix, ".") || len(suffix) == 2 && suffix != "py" && suffix != "md" && suffix != "sh" && s.isSpokenOf(start, end)
+	return strings.Contains(suffix, ".") || len(suffix) == 2 && suffix != "py" && suffix != "md" && suffix != "sh" && anyOf(s.wordsBefore(start, 1), clearSiteWords)
 }
 
 // isLikelyFile reports a name with an ending of files that is spoken of, or written, as one: Safari.app, script.pl.
@@ -131,7 +135,7 @@ func (s *scan) isSiteDespiteWord(start, end int, name string, hasPath bool) bool
 	if isCode(before) || chatWords[before] {
 		return false
 	}
-	return s.isAlone(start, end) || s.isSpokenOf(start, end) || hasPath && !notHandles[before]
+	return s.isAlone(start, end) || anyOf(s.wordsBefore(start, 1), clearSiteWords) || hasPath && !notHandles[before]
 }
 
 // isCode reports a name that begins as an expression of a program does.

@@ -148,9 +148,9 @@ func (s *scan) mayStart(start int, international bool) bool {
 func (s *scan) mayEnd(end int) bool {
 	after, next := s.at(end), s.at(end+1)
 	switch {
-	case (after == 'x' || after == 'X') && isDigit(next):
+	case (after == 'x' || after == 'X') && isDigit(next), strings.HasPrefix(s.text[end:], "ext"):
 		return true // an extension
-	case s.joinedAfter(end), strings.IndexByte("@%", after) >= 0, strings.HasPrefix(s.text[min(end, len(s.text)):], "°"):
+	case s.joinedAfter(end), strings.IndexByte("@%", after) >= 0, strings.HasPrefix(s.text[end:], "°"):
 		return false
 	case after == '-' || after == '/' || after == ':':
 		return !isAlnum(next)

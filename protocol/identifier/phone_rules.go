@@ -19,7 +19,7 @@ var otherNumbers = set(`case cases file incident ticket order invoice serial sn 
 var countedNumbers = set(`id ids account acct size bytes byte length offset timestamp epoch time unix date dob born pid tid port seq
 	sequence session transaction txn customer member student patient zip postal coordinates lat long latitude longitude checksum crc
 	version build hash key code pin population total amount count price usd balance block height records rows status http error ms
-	px user users message msgid channel guild server chat version duration quantity qty score value snowflake no report tip event item statement`)
+	px user users message msgid channel guild server chat version duration quantity qty score value snowflake no report tip event item statement po`)
 
 // number decides whether groups, written from text[start:], are a telephone number, and returns its E.164 form.
 func (s *scan) number(start int, groups []group, international bool) (string, bool) {
@@ -32,7 +32,7 @@ func (s *scan) number(start int, groups []group, international bool) (string, bo
 		return "", false // +18.317378921 is a number of another sort
 	}
 	if international || s.hasDialledPrefix(groups) {
-		return dialable(written, s.region)
+		return s.remembered(written, dialable)
 	}
 	if s.region == "" || s.namesSomethingElse(start, groups) {
 		return "", false
@@ -44,7 +44,26 @@ func (s *scan) number(start int, groups []group, international bool) (string, bo
 	} else if !s.isNationalForm(start, groups) {
 		return "", false
 	}
-	return national(written, s.region)
+	return s.remembered(written, national)
+}
+
+// maxRemembered is how many written numbers are remembered at a time.
+const maxRemembered = 4096
+
+// remembered asks plan about a written number, once for each writing: the library is slow, and logs and chats hold the
+// same few numbers many times. A writing is always asked of the same plan.
+func (s *scan) remembered(written string, plan func(string, Region) (string, bool)) (string, bool) {
+	form, known := s.numbers[written]
+	if !known {
+		if s.numbers == nil || len(s.numbers) == maxRemembered {
+			s.numbers = make(map[string]string)
+		}
+		if planned, ok := plan(written, s.region); ok {
+			form = planned
+		}
+		s.numbers[written] = form
+	}
+	return form, form != ""
 }
 
 // balanced reports text with as many brackets closed as opened.
