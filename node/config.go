@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"interlock/protocol/directory"
 	"interlock/protocol/identifier"
@@ -92,10 +94,18 @@ func (c Config) check() error {
 			}
 		}
 	}
+	if len(c.Addresses) == 0 && slices.ContainsFunc(c.Listen, isAny) {
+		return errors.New("addresses: this node listens on every address of its machine; say at which of them other members reach it, for example /dns4/interlock.denver.example/tcp/4101")
+	}
 	if c.Network == "" {
 		return errors.New("network: want the path of the network file that the registry's operators hand out")
 	}
 	return c.Web.check()
+}
+
+// isAny reports whether a multiaddr stands for every address of the machine.
+func isAny(address string) bool {
+	return strings.HasPrefix(address, "/ip4/0.0.0.0/") || strings.HasPrefix(address, "/ip6/::/")
 }
 
 func (w Web) check() error {

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,7 +76,7 @@ type nodeInitCmd struct {
 	Contact      string   `required:"" help:"The deconfliction desk that other agencies call."`
 	Region       string   `default:"US" help:"Country in which telephone numbers without a country code are read."`
 	Listen       []string `default:"/ip4/0.0.0.0/tcp/4101,/ip4/0.0.0.0/udp/4101/quic-v1" help:"Multiaddrs to listen on."`
-	Address      []string `help:"Multiaddrs at which other members reach this node; the ones listened on if not given."`
+	Address      []string `help:"Multiaddrs at which other members reach this node, for example /dns4/interlock.denver.example/tcp/4101."`
 	Network      string   `required:"" type:"path" help:"The network file that the registry's operators hand out."`
 	Web          string   `default:"127.0.0.1:8443" help:"host:port of the officers' pages."`
 	Origin       string   `default:"https://localhost:8443" help:"What officers type into their browser."`
@@ -209,71 +208,4 @@ func (c nodeStatusCmd) Run(ctx context.Context, out io.Writer) error {
 		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", m.Agency.Name, link, m.Have, m.Head, heard, m.Trouble)
 	}
 	return w.Flush()
-}
-
-type nodeUserCmd struct {
-	Add      userAddCmd      `cmd:"" help:"Give somebody an account; the password is read from the terminal or standard input."`
-	List     userListCmd     `cmd:"" help:"List the accounts."`
-	Password userPasswordCmd `cmd:"" help:"Set an account's password and end its sessions."`
-}
-
-type userAddCmd struct {
-	folder
-	Name     string `arg:"" help:"What the officer signs in with, for example m.okafor."`
-	FullName string `required:"" help:"The officer's name as colleagues know it."`
-	Role     string `default:"officer" enum:"officer,supervisor,administrator" help:"officer, supervisor or administrator."`
-	Generate bool   `help:"Make a password and print it."`
-}
-
-func (c userAddCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
-	p := rand.Text()
-	if !c.Generate {
-		var err error
-		if p, err = secret("New password: ", os.Stdin, errs); err != nil {
-			return err
-		}
-	}
-	err := control.Dial(c.Dir).AddOfficer(ctx, control.NewOfficer{Name: c.Name, FullName: c.FullName, Role: c.Role, Password: p})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "%s can sign in as %s.\n", c.FullName, c.Name)
-	if c.Generate {
-		fmt.Fprintf(out, "Password: %s\n", p)
-	}
-	return nil
-}
-
-type userListCmd struct {
-	folder
-}
-
-func (c userListCmd) Run(ctx context.Context, out io.Writer) error {
-	list, err := control.Dial(c.Dir).Officers(ctx)
-	if err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tFULL NAME\tROLE\tSINCE")
-	for _, o := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", o.Name, o.FullName, o.Role, o.Created.Local().Format(time.DateOnly))
-	}
-	return w.Flush()
-}
-
-type userPasswordCmd struct {
-	folder
-	Name string `arg:"" help:"The account."`
-}
-
-func (c userPasswordCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
-	p, err := secret("New password: ", os.Stdin, errs)
-	if err != nil {
-		return err
-	}
-	if err := control.Dial(c.Dir).SetPassword(ctx, c.Name, p); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "%s has a new password; open sessions have ended.\n", c.Name)
-	return nil
 }
