@@ -72,7 +72,7 @@ func (r *Report) problem(line int, sentence string) {
 	}
 }
 
-// full reports that no more items are taken, after saying so.
+// full reports that no more items are taken.
 func (r *Report) full() bool { return len(r.Items) >= identifier.MaxFound }
 
 // add appends an item.
