@@ -47,14 +47,14 @@ func isTellingAlone(p *platform, l lead, handle string) bool {
 
 // isTelling reports a handle that no word of a sentence looks like.
 func isTelling(handle string) bool {
-	return strings.IndexAny(handle, "0123456789_") >= 0 && strings.IndexAny(strings.ToLower(handle), "abcdefghijklmnopqrstuvwxyz") >= 0 ||
+	return strings.ContainsAny(handle, "0123456789_") && strings.ContainsAny(strings.ToLower(handle), "abcdefghijklmnopqrstuvwxyz") ||
 		strings.Contains(handle, ".") && allOf(handle, func(c byte) bool { return c >= 'a' && c <= 'z' || c == '.' })
 }
 
 // isOddWord reports a handle that can be told from prose without any mark: with an underscore, or with letters and
 // two digits at the end and no capital in front, as product names have.
 func isOddWord(handle string) bool {
-	if strings.Contains(handle, "_") && strings.IndexAny(strings.ToLower(handle), "abcdefghijklmnopqrstuvwxyz") >= 0 {
+	if strings.Contains(handle, "_") && strings.ContainsAny(strings.ToLower(handle), "abcdefghijklmnopqrstuvwxyz") {
 		return true
 	}
 	n := len(handle)

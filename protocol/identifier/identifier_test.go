@@ -120,7 +120,7 @@ func TestNoFormOfPrintingShowsTheValue(t *testing.T) {
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "id", id, "holder", holder)
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "id", id, "holder", holder)
-	asJSON, err := json.Marshal(id)
+	asJSON, err := json.Marshal(map[string]any{"id": id})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,7 +129,7 @@ func (s *scan) isAlone(start, end int) bool {
 func (s *scan) isSiteDespiteWord(start, end int, name string, hasPath bool) bool {
 	suffix := publicSuffix(name)
 	before := name[:len(name)-len(suffix)-1]
-	if strings.IndexAny(before, ".-0123456789") >= 0 || strings.Contains(suffix, ".") || strings.HasPrefix(before, "xn--") {
+	if strings.ContainsAny(before, ".-0123456789") || strings.Contains(suffix, ".") || strings.HasPrefix(before, "xn--") {
 		return !isCode(before)
 	}
 	if isCode(before) || chatWords[before] {
@@ -151,7 +151,7 @@ func (s *scan) isSiteUnderNewTop(start, end int, name string, hasPath bool) bool
 	if isCode(before) || notHandles[before] || chatWords[before] {
 		return false
 	}
-	if hasPath || strings.IndexAny(before, ".-0123456789") >= 0 || s.isAlone(start, end) || s.isSpokenOf(start, end) {
+	if hasPath || strings.ContainsAny(before, ".-0123456789") || s.isAlone(start, end) || s.isSpokenOf(start, end) {
 		return true
 	}
 	word, blank := s.wordAfter(end)

@@ -164,7 +164,7 @@ func (s *scan) mayEnd(end int) bool {
 // bracket. Groups joined by hyphens, dots and strokes belong together.
 func (s *scan) afterFailure(groups []group) int {
 	for n := 1; n < len(groups); n++ {
-		if strings.IndexAny(s.text[groups[n-1].end:groups[n].start], " (") >= 0 {
+		if strings.ContainsAny(s.text[groups[n-1].end:groups[n].start], " (") {
 			return groups[n].start
 		}
 	}
