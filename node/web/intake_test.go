@@ -199,7 +199,7 @@ func TestAnErrorNeverShowsItsText(t *testing.T) {
 	}
 }
 
-func TestAFormBySriptGetsTheSentenceAlone(t *testing.T) {
+func TestAFormByScriptGetsTheSentenceAlone(t *testing.T) {
 	w := open(t)
 	w.opens("m.okafor", "DPD-1", "")
 	b := w.signsIn("m.okafor")
