@@ -39,18 +39,20 @@ func TestApplicantsDoNotTakeThePlaceOfMembers(t *testing.T) {
 func TestAnApplicantIsSentAwayInTime(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, listen string) {
 		r := newRoster()
-		h := newHost(t, r, listen)
-		h.applicants.life = 50 * time.Millisecond
-		ended := make(chan struct{}, 1)
-		h.Handle(wire.ProtocolAdmission, func(ctx context.Context, _ *Stream) error {
-			<-ctx.Done()
-			ended <- struct{}{}
-			return nil
-		})
-		applicant := newBare(t)
+		h, applicant := newHost(t, r, listen), newBare(t)
 		r.set(applicant.peer, wire.Applicant)
-		applicant.open(t, h, wire.ProtocolAdmission)
-		receive(t, ended)
+		h.applicants.life = 200 * time.Millisecond
+		gone := make(chan wire.Peer, 1)
+		h.stack.swarm.Notify(&network.NotifyBundle{DisconnectedF: func(_ network.Network, c network.Conn) {
+			p, _ := peerOf(c.RemotePeer())
+			gone <- p
+		}})
+		if _, err := applicant.dial(t, h); err != nil {
+			t.Fatal(err)
+		}
+		if got := receive(t, gone); got != applicant.peer {
+			t.Errorf("disconnected: got %s, want %s", got, applicant.peer)
+		}
 	})
 }
 

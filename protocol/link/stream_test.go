@@ -113,8 +113,9 @@ func TestASilentPeerTimesOut(t *testing.T) {
 		r := newRoster()
 		h, silent := newHost(t, r, listen), newBare(t)
 		r.set(silent.peer, wire.Member)
-		errs := make(chan error, 1)
+		errs, begin := make(chan error, 1), make(chan struct{})
 		h.Handle(impatient, func(_ context.Context, s *Stream) error {
+			<-begin
 			err := s.Receive(&wire.Ack{})
 			errs <- err
 			return err
@@ -125,6 +126,7 @@ func TestASilentPeerTimesOut(t *testing.T) {
 				if _, err := s.Write(said); err != nil {
 					t.Fatal(err)
 				}
+				begin <- struct{}{}
 				wantRefusal(t, receive(t, errs), wire.CodeTimeout, byUs)
 				wantReset(t, s, wire.CodeTimeout)
 			})
@@ -139,13 +141,15 @@ func TestAPeerThatDoesNotReadTimesOut(t *testing.T) {
 		r := newRoster()
 		h, silent := newHost(t, r, listen), newBare(t)
 		r.set(silent.peer, wire.Member)
-		errs := make(chan error, 1)
+		errs, begin := make(chan error, 1), make(chan struct{})
 		h.Handle(impatient, func(_ context.Context, s *Stream) error {
+			<-begin
 			err := s.Send(&wire.EvaluateResponse{Evaluated: make([]byte, 15*wire.MiB)})
 			errs <- err
 			return err
 		})
 		silent.open(t, h, impatient)
+		close(begin)
 		wantRefusal(t, receive(t, errs), wire.CodeTimeout, byUs)
 	})
 }
