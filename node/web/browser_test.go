@@ -139,3 +139,35 @@ func TestNoPageScrollsSideways(t *testing.T) {
 	}
 	keepsItsPolicy(t, w, b, "404")
 }
+
+func TestTheKeyboardAloneIsEnough(t *testing.T) {
+	w := open(t)
+	b := browser.Open(t)
+	b.Page(w.url + "/")
+	b.Press("m.okafor\t" + password + "\r")
+	b.AwaitText("No cases yet")
+	b.Press("\t")
+	if got := browser.Value[string](b, "document.activeElement.textContent"); got != "Skip to the content" {
+		t.Errorf("the first stop is %q, want the way past the bar", got)
+	}
+	b.Press("\r\t\r") // to the content, to its first link, and through it
+	b.AwaitText("Open the case")
+	b.Press("DPD-1\tA title\r")
+	b.AwaitText("Add to this case")
+	if got := browser.Value[float64](b, `(document.querySelector("#text").focus(), parseFloat(getComputedStyle(document.activeElement).outlineWidth))`); got < 2 {
+		t.Errorf("the focus is marked with %v pixels", got)
+	}
+}
+
+func TestPagesFollowTheOfficersColours(t *testing.T) {
+	w := open(t)
+	b := browser.Open(t)
+	b.Page(w.url + "/")
+	ground := func(dark bool) string {
+		b.Dark(dark)
+		return browser.Value[string](b, "getComputedStyle(document.documentElement).backgroundColor")
+	}
+	if light, dark := ground(false), ground(true); light == dark || light == "" {
+		t.Errorf("the ground is %q by day and %q by night", light, dark)
+	}
+}
