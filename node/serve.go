@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -28,11 +29,13 @@ func (n *Node) Serve() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("region: %w", err)
 	}
-	pages, err := web.New(web.Options{Desk: n.desk, Region: region, Origin: origin, Log: n.o.Log, Clock: time.Now})
+	w := n.o.Config.Web
+	pages, err := web.New(web.Options{
+		Desk: n.desk, Region: region, Origin: origin, TrustedProxy: w.proxy(origin), Log: n.o.Log, Clock: time.Now,
+	})
 	if err != nil {
 		return "", err
 	}
-	w := n.o.Config.Web
 	l, err := net.Listen("tcp", w.Listen)
 	if err != nil {
 		return "", fmt.Errorf("web.listen %s: %w", w.Listen, err)
@@ -49,6 +52,20 @@ func (n *Node) Serve() (string, error) {
 	})
 	n.serve(control.Server(n.desk), func(s *http.Server) error { return s.Serve(socket) })
 	return w.Origin, nil
+}
+
+// proxy is where the TLS proxy speaks from, whose word for the officer's
+// address counts: this machine, where the pages are served in the clear for an
+// https origin, and nowhere otherwise.
+func (w Web) proxy(origin *url.URL) netip.Prefix {
+	host, _, err := net.SplitHostPort(w.Listen)
+	if err != nil || w.Certificate != "" || origin.Scheme != "https" {
+		return netip.Prefix{}
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		return netip.PrefixFrom(ip, ip.BitLen())
+	}
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{127}), 8)
 }
 
 // serve runs one server until the node closes.
