@@ -160,7 +160,7 @@ func (f *Flow) look(tx *store.Tx, own match.Own) error {
 // Arrive takes a batch of another member's feed: verified against the
 // position held, stored, matched and alerted in one transaction.
 func (f *Flow) Arrive(author directory.Agency, b feed.Batch) error {
-	return f.commit(func(tx *store.Tx, _ *feed.Writer) error {
+	return f.commitWith(f.store.UpdateForeign, func(tx *store.Tx, _ *feed.Writer) error {
 		m, err := tx.Member(author.ID)
 		if err != nil || !m.Active {
 			return wire.Refuse(wire.CodeRefused, err)
@@ -201,8 +201,13 @@ func (f *Flow) own(tx *store.Tx, id casefile.IdentifierID) (match.Own, error) {
 // commit runs one transaction of the flow. Whatever it appended to our feed
 // is signed in it; what it raised is told once it is on the disk.
 func (f *Flow) commit(do func(*store.Tx, *feed.Writer) error) error {
+	return f.commitWith(f.store.Update, do)
+}
+
+func (f *Flow) commitWith(update func(func(*store.Tx) error) error, do func(*store.Tx, *feed.Writer) error) error {
 	var raised []alert.Alert
-	err := f.store.Update(func(tx *store.Tx) error {
+	grown := false
+	err := update(func(tx *store.Tx) error {
 		at, err := tx.Position(f.self)
 		if err != nil {
 			return err
@@ -216,13 +221,15 @@ func (f *Flow) commit(do func(*store.Tx, *feed.Writer) error) error {
 				return err
 			}
 		}
-		raised = tx.Raised()
+		raised, grown = tx.Raised(), tx.Grown()
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	f.grown()
+	if grown {
+		f.grown()
+	}
 	if len(raised) > 0 {
 		f.raised(raised)
 	}

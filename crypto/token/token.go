@@ -16,6 +16,7 @@
 package token
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -98,3 +99,12 @@ func (t Tag) LogValue() slog.Value { return slog.StringValue(redactedTag) }
 
 // MarshalText refuses.
 func (t Tag) MarshalText() ([]byte, error) { return nil, errNotForText }
+
+// Commitment is what a network pins of its federation secret: the SHA-256 of a label and the secret. The secret is
+// random, so nothing can be learned of it from the commitment, and no other secret has the same one.
+type Commitment [sha256.Size]byte
+
+// Commit returns the commitment to s.
+func (s Secret) Commit() Commitment {
+	return sha256.Sum256(append([]byte("interlock federation secret v1"), s[:]...))
+}

@@ -256,3 +256,13 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func TestACommitmentIsOfOneSecret(t *testing.T) {
+	a, b := Secret{1}, Secret{2}
+	if a.Commit() == b.Commit() || a.Commit() != (Secret{1}).Commit() {
+		t.Error("the commitments of two secrets are equal, or those of one are not")
+	}
+	if got := a.Commit(); bytes.Contains(got[:], a[:4]) {
+		t.Error("the commitment shows the secret")
+	}
+}

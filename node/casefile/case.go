@@ -8,6 +8,7 @@ package casefile
 import (
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"interlock/crypto/token"
@@ -65,7 +66,7 @@ func (n NewCase) Check() (NewCase, error) {
 
 func oneLine(s string, limit int) bool {
 	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= limit &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // Note is a text in a case: an officer's own, or a tip or chat pasted in.

@@ -35,7 +35,7 @@ const federationLimit = 64
 func Ask(ctx context.Context, open Opener, n directory.Network, a *wire.Application, id *vault.Identity) (Standing, error) {
 	var errs []error
 	for _, s := range n.Servers {
-		st, err := askOne(ctx, open, s.Key, a, id)
+		st, err := askOne(ctx, open, n, s.Key, a, id)
 		if err == nil {
 			return st, nil
 		}
@@ -44,7 +44,7 @@ func Ask(ctx context.Context, open Opener, n directory.Network, a *wire.Applicat
 	return Standing{}, errors.Join(errs...)
 }
 
-func askOne(ctx context.Context, open Opener, server wire.Peer, a *wire.Application, id *vault.Identity) (Standing, error) {
+func askOne(ctx context.Context, open Opener, n directory.Network, server wire.Peer, a *wire.Application, id *vault.Identity) (Standing, error) {
 	s, err := open.Open(ctx, server, wire.ProtocolAdmission)
 	if err != nil {
 		return Standing{}, err
@@ -75,5 +75,8 @@ func askOne(ctx context.Context, open Opener, server wire.Peer, a *wire.Applicat
 		return Standing{}, fmt.Errorf("federation secret of %d bytes: %w", len(secret), wire.ErrNotCanonical)
 	}
 	copy(st.Federation[:], secret)
+	if st.Federation.Commit() != n.Federation {
+		return Standing{}, errors.New("federation secret is not the network's")
+	}
 	return st, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,7 +12,9 @@ import (
 	"interlock/protocol/wire"
 )
 
-// Follower keeps the roster up to date from whichever registry server answers.
+// Follower keeps the roster up to date. It follows every registry server at
+// once and takes the newest directory that any of them has: one that is cut
+// off, or keeps a suspension to itself, holds nothing back.
 type Follower struct {
 	Roster *Roster
 	Open   Opener
@@ -21,30 +24,35 @@ type Follower struct {
 	// who is in. Only then does it become the roster's.
 	Take func(*directory.Directory, *wire.SignedDirectory) error
 
-	reached atomic.Bool
+	taking  sync.Mutex   // held while a directory is checked and taken
+	reached atomic.Int32 // servers connected now
 }
 
 // Reached reports whether a registry server is connected now.
-func (f *Follower) Reached() bool { return f.reached.Load() }
+func (f *Follower) Reached() bool { return f.reached.Load() > 0 }
 
-// Run follows until ctx ends, going from server to server as they fail.
+// Run follows until ctx ends.
 func (f *Follower) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, s := range f.Roster.network.Servers {
+		all.Go(func() { f.keep(ctx, s) })
+	}
+	all.Wait()
+}
+
+// keep follows one server, again and again.
+func (f *Follower) keep(ctx context.Context, s directory.NetworkServer) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for i := 0; ; i++ {
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
-		servers := f.Roster.network.Servers
-		s := servers[i%len(servers)]
-		err := f.follow(ctx, s.Key)
-		f.reached.Store(false)
-		if ctx.Err() != nil {
-			return
+		if err := f.follow(ctx, s.Key); ctx.Err() == nil {
+			f.Log.Info("directory stream ended", "server", s.Name, "cause", err)
 		}
-		f.Log.Info("directory stream ended", "server", s.Name, "cause", err)
 		timer.Reset(f.Pause)
 	}
 }
@@ -65,12 +73,13 @@ func (f *Follower) follow(ctx context.Context, server wire.Peer) error {
 	if err := s.Send(&wire.FollowDirectory{Version: have}); err != nil {
 		return err
 	}
+	f.reached.Add(1)
+	defer f.reached.Add(-1)
 	for {
 		var u wire.DirectoryUpdate
 		if err := s.Receive(&u); err != nil {
 			return err
 		}
-		f.reached.Store(true)
 		if u.Signed == nil {
 			continue // a heartbeat
 		}
@@ -80,11 +89,15 @@ func (f *Follower) follow(ctx context.Context, server wire.Peer) error {
 	}
 }
 
-// take passes on a directory that is newer. A server that is behind is no
-// fault of its own; one that forks is reported.
+// take passes on a directory that is newer. A server that is behind another
+// is no fault of its own; one that forks is reported.
 func (f *Follower) take(signed *wire.SignedDirectory) error {
+	f.taking.Lock()
+	defer f.taking.Unlock()
 	d, err := f.Roster.Check(signed)
 	switch {
+	case errors.Is(err, ErrStale):
+		return nil
 	case errors.Is(err, ErrForked):
 		f.Log.Error("registry signed two directories of one version", "cause", err)
 		return err

@@ -12,11 +12,15 @@ import (
 	"interlock/protocol/wire"
 )
 
-// Errors of Take.
+// Errors of Check.
 var (
 	ErrStale  = errors.New("directory older than the one held")
 	ErrForked = errors.New("two signed directories of one version differ")
+	ErrKeys   = errors.New("directory with another token key than the network's")
 )
+
+// firstEpoch is the epoch of the token key that the network file pins.
+const firstEpoch = 1
 
 // held is one directory with the bytes that were signed.
 type held struct {
@@ -50,6 +54,11 @@ func (r *Roster) Check(signed *wire.SignedDirectory) (*directory.Directory, erro
 	d, err := r.network.Trust().Verify(signed)
 	if err != nil {
 		return nil, err
+	}
+	// A majority of the servers may be fewer than the threshold: they decide who
+	// is a member, and not which key the tokens are made with.
+	if d.Epoch != firstEpoch || d.Keys.Public != r.network.PublicKey || d.Keys.Threshold != r.network.Threshold {
+		return nil, ErrKeys
 	}
 	have := r.now.Load()
 	switch {

@@ -34,7 +34,7 @@ func newCentre(t *testing.T) *centre {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &centre{network: directory.Network{Name: "n"}, base: directory.Directory{Epoch: 1, Keys: keys}}
+	c := &centre{network: directory.Network{Name: "n", PublicKey: keys.Public, Threshold: 2}, base: directory.Directory{Epoch: 1, Keys: keys}}
 	for i, s := range shares {
 		at := []string{"/ip4/127.0.0.1/tcp/1"}
 		c.base.Servers = append(c.base.Servers, directory.Server{
@@ -97,6 +97,19 @@ func TestAnOldOrForkedDirectoryIsRefused(t *testing.T) {
 	c.take(t, r, c.version(t, 4, nil))
 	if got := r.Directory().Version; got != 4 {
 		t.Errorf("version %d, want 4", got)
+	}
+}
+
+func TestAMajorityCannotReplaceTheTokenKey(t *testing.T) {
+	c, other := newCentre(t), newCentre(t)
+	r := NewRoster(c.network)
+	for name, change := range map[string]func(*directory.Directory){
+		"another key":   func(d *directory.Directory) { d.Keys, d.Servers = other.base.Keys, other.base.Servers },
+		"another epoch": func(d *directory.Directory) { d.Epoch = 2 },
+	} {
+		if _, err := r.Check(c.version(t, 5, change)); !errors.Is(err, ErrKeys) {
+			t.Errorf("%s: %v, want %v", name, err, ErrKeys)
+		}
 	}
 }
 

@@ -40,8 +40,12 @@ func (tx *Tx) HeadAt(author directory.AgencyID, n uint64) (feed.Head, error) {
 
 // PutHead keeps a signed head.
 func (tx *Tx) PutHead(h feed.Head) error {
+	tx.grown = true
 	return tx.set(key(tableHead, name(h.Author), number(h.Number)), h.Encode())
 }
+
+// Grown reports whether a feed has grown in this transaction.
+func (tx *Tx) Grown() bool { return tx.grown }
 
 // PutEntry keeps an entry of author's feed and finds it by its tag from now
 // on. Where an author uses a tag twice the first entry stands.

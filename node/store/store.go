@@ -49,8 +49,13 @@ type Options struct {
 }
 
 // reserve is the room that must be left on the disk for a write to be taken:
-// Pebble cannot survive a full disk in the middle of its own upkeep.
-const reserve = 64 << 20
+// Pebble cannot survive a full disk in the middle of its own upkeep. What other
+// members send leaves more, so that none of them can fill the disk on which
+// our officers save.
+const (
+	reserve        = 64 << 20
+	foreignReserve = 8 * reserve
+)
 
 // Store is an open database. Its methods may be called from any goroutine.
 type Store struct {
@@ -130,7 +135,12 @@ func (s *Store) Close() error {
 
 // Update runs f in the one writing transaction and returns once all that it
 // wrote is on the disk. Where f returns an error nothing is written.
-func (s *Store) Update(f func(tx *Tx) error) (err error) {
+func (s *Store) Update(f func(tx *Tx) error) error { return s.update(reserve, f) }
+
+// UpdateForeign is Update for what another member sent.
+func (s *Store) UpdateForeign(f func(tx *Tx) error) error { return s.update(foreignReserve, f) }
+
+func (s *Store) update(reserve uint64, f func(tx *Tx) error) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failed != nil {

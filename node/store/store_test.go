@@ -147,6 +147,11 @@ func TestAFullDiskRefusesTheWriteAndIsReadOn(t *testing.T) {
 	o.Free = func() (uint64, error) { return free.Load(), nil }
 	s := open(t, o)
 	update(t, s, addCase("C-1"))
+	free.Store(foreignReserve - 1)
+	if err := s.UpdateForeign(addCase("C-2")); !errors.Is(err, ErrDisk) {
+		t.Errorf("UpdateForeign = %v, want %v while officers can still save", err, ErrDisk)
+	}
+	update(t, s, addCase("C-3"))
 	free.Store(reserve - 1)
 	if err := s.Update(addCase("C-2")); !errors.Is(err, ErrDisk) {
 		t.Errorf("Update = %v, want %v", err, ErrDisk)

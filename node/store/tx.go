@@ -17,6 +17,7 @@ type Tx struct {
 	r      pebble.Reader
 	w      *pebble.Batch // nil in View
 	raised []alert.Alert
+	grown  bool // a head was put
 }
 
 // Each kind of record has a first byte of its own. They are the format of the

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"interlock/crypto/oprf"
 	"interlock/crypto/token"
@@ -193,17 +196,12 @@ func ParseAgencyID(s string) (AgencyID, error) {
 	return AgencyID(s), nil
 }
 
-// textFits reports whether s can stand in one line of a page or a terminal.
+// textFits reports whether s can stand in one line of a page or a terminal
+// without disturbing what stands around it: no control characters, and none
+// that change the direction of writing.
 func textFits(s string) bool {
-	if len(s) > MaxText {
-		return false
-	}
-	for _, r := range s {
-		if r < ' ' || r == 0x7f || r == 0xfffd {
-			return false
-		}
-	}
-	return true
+	return len(s) <= MaxText && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func addressesFit(list []string) bool {

@@ -5,16 +5,21 @@ import (
 	"fmt"
 
 	"interlock/crypto/oprf"
+	"interlock/crypto/token"
 	"interlock/protocol/settings"
 	"interlock/protocol/wire"
 )
 
 // Network is what an agency pins before it knows anything else: which network
-// it is, and the servers of its registry. The operators hand it out as a file.
+// it is, the servers of its registry, the token key, and a commitment to the
+// federation secret. The operators hand it out as a file.
 type Network struct {
-	Name    string
-	Genesis GenesisHash
-	Servers []NetworkServer // by index, from 1
+	Name       string
+	Genesis    GenesisHash
+	PublicKey  oprf.PublicKey
+	Threshold  int
+	Federation token.Commitment
+	Servers    []NetworkServer // by index, from 1
 }
 
 // NetworkServer is one registry server as the network file names it.
@@ -27,9 +32,12 @@ type NetworkServer struct {
 
 // networkFile is the file's TOML.
 type networkFile struct {
-	Name    string              `toml:"name"`
-	Genesis string              `toml:"genesis"`
-	Server  []networkServerFile `toml:"server"`
+	Name       string              `toml:"name"`
+	Genesis    string              `toml:"genesis"`
+	PublicKey  string              `toml:"public_key"`
+	Threshold  int                 `toml:"threshold"`
+	Federation string              `toml:"federation"`
+	Server     []networkServerFile `toml:"server"`
 }
 
 type networkServerFile struct {
@@ -50,7 +58,10 @@ func (n Network) Trust() Trust {
 
 // Encode returns the network file.
 func (n Network) Encode() ([]byte, error) {
-	f := networkFile{Name: n.Name, Genesis: hex.EncodeToString(n.Genesis[:])}
+	f := networkFile{
+		Name: n.Name, Genesis: hex.EncodeToString(n.Genesis[:]), PublicKey: hex.EncodeToString(n.PublicKey[:]),
+		Threshold: n.Threshold, Federation: hex.EncodeToString(n.Federation[:]),
+	}
 	for _, s := range n.Servers {
 		f.Server = append(f.Server, networkServerFile{
 			Index: uint16(s.Index), Name: s.Name, Key: hex.EncodeToString(s.Key[:]), Addresses: s.Addresses,
@@ -69,13 +80,26 @@ func ParseNetwork(b []byte) (Network, error) {
 	if n.Name == "" || !textFits(n.Name) {
 		return Network{}, fmt.Errorf("name: want 1 to %d bytes", MaxText)
 	}
-	genesis, err := hex32("genesis", f.Genesis)
-	if err != nil {
-		return Network{}, err
+	n.Threshold = f.Threshold
+	for _, k := range []struct {
+		name, text string
+		into       *[32]byte
+	}{
+		{"genesis", f.Genesis, (*[32]byte)(&n.Genesis)},
+		{"public_key", f.PublicKey, (*[32]byte)(&n.PublicKey)},
+		{"federation", f.Federation, (*[32]byte)(&n.Federation)},
+	} {
+		v, err := hex32(k.name, k.text)
+		if err != nil {
+			return Network{}, err
+		}
+		*k.into = v
 	}
-	n.Genesis = genesis
 	if len(f.Server) == 0 || len(f.Server) > MaxServers {
 		return Network{}, fmt.Errorf("server: %d of them, want 1 to %d", len(f.Server), MaxServers)
+	}
+	if n.Threshold < 1 || n.Threshold > len(f.Server) {
+		return Network{}, fmt.Errorf("threshold: %d of %d servers", n.Threshold, len(f.Server))
 	}
 	seen := map[wire.Peer]bool{}
 	for i, s := range f.Server {

@@ -8,7 +8,7 @@ import (
 )
 
 func network() Network {
-	return Network{Name: "Test network", Genesis: GenesisHash{1, 2}, Servers: []NetworkServer{
+	return Network{Name: "Test network", Genesis: GenesisHash{1, 2}, PublicKey: [32]byte{3}, Threshold: 2, Federation: [32]byte{4}, Servers: []NetworkServer{
 		{Index: 1, Name: "one", Key: [32]byte{1}, Addresses: []string{"/ip4/127.0.0.1/tcp/4001"}},
 		{Index: 2, Name: "two", Key: [32]byte{2}, Addresses: []string{"/dns4/two.example/tcp/4001", "/ip4/127.0.0.1/tcp/1"}},
 	}}
@@ -38,8 +38,12 @@ func TestAWrongNetworkFileIsRefusedByName(t *testing.T) {
 		{"unknown key", "name = 'Test network'", "name = 'Test network'\nthreshhold = 2", "threshhold"},
 		{"no name", "name = 'Test network'", "name = ''", "name"},
 		{"short genesis", "genesis = '0102", "genesis = '01", "genesis"},
-		{"key in capitals", "key = '01", "key = 'AB", "key"},
-		{"same key twice", "key = '02", "key = '01", "server 2"},
+		{"no public key", "public_key = '03", "public_key = '", "public_key"},
+		{"no federation", "federation = '04", "federation = '", "federation"},
+		{"threshold over the servers", "threshold = 2", "threshold = 3", "threshold"},
+		{"no threshold", "threshold = 2", "threshold = 0", "threshold"},
+		{"key in capitals", "\nkey = '01", "\nkey = 'AB", "key"},
+		{"same key twice", "\nkey = '02", "\nkey = '01", "server 2"},
 		{"index out of order", "index = 2", "index = 3", "server 2"},
 		{"no addresses", "addresses = ['/ip4/127.0.0.1/tcp/4001']", "addresses = []", "server 1"},
 	}

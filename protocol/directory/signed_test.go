@@ -146,6 +146,8 @@ func TestADirectoryThatDoesNotHoldTogetherIsRefused(t *testing.T) {
 		{"one key for two agencies", func(d *Directory) { d.Agencies[1].Key = d.Agencies[0].Key }},
 		{"a pending agency's status", func(d *Directory) { d.Agencies[0].Status = 7 }},
 		{"a control character in a name", func(d *Directory) { d.Agencies[0].Name = "Denver\x1b[2J" }},
+		{"a control sequence of eight bits", func(d *Directory) { d.Agencies[0].Addresses = []string{"/dns4/a\u009b31mb/tcp/1"} }},
+		{"a change of direction", func(d *Directory) { d.Agencies[0].Contact = "desk \u202e1234" }},
 		{"an id in capitals", func(d *Directory) { d.Agencies[0].ID = "Boulder" }},
 		{"servers that are not numbered on", func(d *Directory) { d.Servers[1].Index = 3 }},
 		{"a share that is not the key's", func(d *Directory) { d.Servers[0].Share.Key = d.Servers[1].Share.Key }},

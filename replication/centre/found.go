@@ -134,7 +134,7 @@ func (f Founding) write(dir string) (network directory.Network, err error) {
 		}
 		g.Operators = append(g.Operators, m)
 	}
-	return f.writePublic(dir, g)
+	return f.writePublic(dir, g, federation.Commit())
 }
 
 // serverDir is the folder of one server, by its position.
@@ -194,7 +194,7 @@ func writeOperator(dir, name string) (*wire.Operator, error) {
 
 // writePublic checks the founding document, as every server will, and writes
 // it and the network file.
-func (f Founding) writePublic(dir string, g *wire.Genesis) (network directory.Network, err error) {
+func (f Founding) writePublic(dir string, g *wire.Genesis, commitment token.Commitment) (network directory.Network, err error) {
 	foundation, err := registry.CheckGenesis(g)
 	if err != nil {
 		return network, err
@@ -203,7 +203,9 @@ func (f Founding) writePublic(dir string, g *wire.Genesis) (network directory.Ne
 	if err != nil {
 		return network, err
 	}
-	network = directory.Network{Name: f.Name, Genesis: foundation.Hash}
+	network = directory.Network{
+		Name: f.Name, Genesis: foundation.Hash, PublicKey: oprf.PublicKey(g.PublicKey), Threshold: f.Threshold, Federation: commitment,
+	}
 	for i, s := range foundation.Servers {
 		network.Servers = append(network.Servers, directory.NetworkServer{Index: s.Index, Name: s.Name, Key: s.Key, Addresses: s.Addresses})
 		if err := writeFile(filepath.Join(serverDir(dir, i), genesisFile), document, 0o600); err != nil {
