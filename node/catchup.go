@@ -38,13 +38,14 @@ func (f *Flow) ask(ctx context.Context, found []casefile.Found) (map[identifier.
 		}
 		return nil
 	})
-	if err != nil || len(need) == 0 {
-		return nil, 0
+	if err != nil || len(need) == 0 || f.silent.Load() {
+		return nil, 0 // while the registry is silent, CatchUp alone asks
 	}
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	tokens, epoch, err := f.request(ctx, need)
 	if err != nil {
+		f.silent.Store(true)
 		f.log.Warn("no tokens now; identifiers wait", "identifiers", len(need), "cause", err)
 		return nil, 0
 	}
@@ -90,13 +91,18 @@ func (f *Flow) CatchUp(ctx context.Context) (int, error) {
 		}
 		return nil
 	})
-	if err != nil || len(ids) == 0 {
+	if err != nil {
 		return 0, err
+	}
+	if len(ids) == 0 {
+		f.silent.Store(false)
+		return 0, nil
 	}
 	tokens, epoch, err := f.request(ctx, need)
 	if err != nil {
 		return 0, err
 	}
+	f.silent.Store(false)
 	return len(ids), f.commit(func(tx *store.Tx, w *feed.Writer) error {
 		for n, id := range ids {
 			if err := f.settle(tx, w, id, need[n], tokens, epoch, false); err != nil {
@@ -108,20 +114,22 @@ func (f *Flow) CatchUp(ctx context.Context) (int, error) {
 }
 
 // Join takes a new directory: members that are new, or back, are to be
-// derived; members that are out stop matching with this transaction.
+// derived; members that are out stop matching with this transaction. Where we
+// are out ourselves, so is everybody else.
 func (f *Flow) Join(d *directory.Directory, save func(*store.Tx) error) error {
 	err := f.store.Update(func(tx *store.Tx) error {
 		until, err := tx.LastIdentifier()
 		if err != nil {
 			return err
 		}
+		own, _ := d.Agency(f.self)
 		listed := make(map[directory.AgencyID]bool)
 		for _, a := range d.Agencies {
 			listed[a.ID] = true
 			if a.ID == f.self {
 				continue
 			}
-			if err := f.admit(tx, a.ID, a.Status == directory.Active, until); err != nil {
+			if err := f.admit(tx, a.ID, a.Status == directory.Active && own.Status == directory.Active, until); err != nil {
 				return err
 			}
 		}
@@ -142,6 +150,22 @@ func (f *Flow) Join(d *directory.Directory, save func(*store.Tx) error) error {
 		poke(f.joined)
 	}
 	return err
+}
+
+// Leave stops matching with everybody, until a directory has us active again.
+func (f *Flow) Leave() error {
+	return f.store.Update(func(tx *store.Tx) error {
+		members, err := tx.Members()
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if err := f.admit(tx, m.Agency, false, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // admit records whether a member is active. One that becomes so is derived

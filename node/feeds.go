@@ -42,7 +42,11 @@ func (f *Flow) head(get func(*store.Tx) (feed.Head, error)) (h feed.Head, ok boo
 // Batch is what follows since in a feed, up to one batch.
 func (f *Flow) Batch(author directory.AgencyID, since uint64) (b feed.Batch, err error) {
 	err = f.store.View(func(tx *store.Tx) error {
-		b, err = tx.Batch(author, since)
+		if b, err = tx.Batch(author, since); err != nil {
+			return err
+		}
+		end, err := tx.Head(author)
+		b.Last = end.Number
 		return err
 	})
 	return b, err

@@ -41,6 +41,7 @@ type Flow struct {
 	now        func() time.Time
 	log        *slog.Logger
 	raised     func([]alert.Alert) // after they are on the disk
+	silent     atomic.Bool         // the registry gave no tokens when last asked
 
 	mu      sync.Mutex
 	changed chan struct{} // owned by mu; closed and replaced when any feed grows
@@ -133,7 +134,10 @@ func (f *Flow) announce(tx *store.Tx, w *feed.Writer, id casefile.IdentifierID, 
 	if e.Pointer, err = own.Key.Seal(nil, f.self.Author(), e.Number, p); err != nil {
 		return err
 	}
-	if err := errors.Join(w.Append(e), tx.PutEntry(f.self, e)); err != nil {
+	if _, err := tx.PutEntry(f.self, e); err != nil {
+		return err
+	}
+	if err := w.Append(e); err != nil {
 		return err
 	}
 	return f.look(tx, own)
@@ -158,23 +162,30 @@ func (f *Flow) look(tx *store.Tx, own match.Own) error {
 }
 
 // Arrive takes a batch of another member's feed: verified against the
-// position held, stored, matched and alerted in one transaction.
+// position held, stored, matched and alerted in one transaction. A batch
+// without entries, as heartbeats are, is verified and writes nothing.
 func (f *Flow) Arrive(author directory.Agency, b feed.Batch) error {
+	if len(b.Entries) == 0 {
+		return f.confirm(author, b)
+	}
 	return f.commitWith(f.store.UpdateForeign, func(tx *store.Tx, _ *feed.Writer) error {
-		m, err := tx.Member(author.ID)
-		if err != nil || !m.Active {
-			return wire.Refuse(wire.CodeRefused, err)
+		if err := mayArrive(tx, author.ID); err != nil {
+			return err
 		}
 		held, err := tx.Position(author.ID)
 		if err != nil {
 			return err
 		}
-		if _, err := b.Verify(author.ID, author.Key, held); err != nil || len(b.Entries) == 0 {
+		if _, err := b.Verify(author.ID, author.Key, held); err != nil {
 			return err
 		}
 		for _, e := range b.Entries {
-			if err := tx.PutEntry(author.ID, e); err != nil {
+			first, err := tx.PutEntry(author.ID, e)
+			if err != nil {
 				return err
+			}
+			if !first {
+				continue // its tag stands for an earlier entry, whichever side looks
 			}
 			open := func(id casefile.IdentifierID) (match.Own, error) { return f.own(tx, id) }
 			if err := match.Arrived(tx, author.ID, e, open, f.now()); err != nil {
@@ -183,6 +194,30 @@ func (f *Flow) Arrive(author directory.Agency, b feed.Batch) error {
 		}
 		return tx.PutHead(b.Head)
 	})
+}
+
+// confirm verifies that we have all of author's feed, as an empty batch says.
+func (f *Flow) confirm(author directory.Agency, b feed.Batch) error {
+	return f.store.View(func(tx *store.Tx) error {
+		if err := mayArrive(tx, author.ID); err != nil {
+			return err
+		}
+		held, err := tx.Position(author.ID)
+		if err != nil {
+			return err
+		}
+		_, err = b.Verify(author.ID, author.Key, held)
+		return err
+	})
+}
+
+// mayArrive refuses the feed of who is not an active member.
+func mayArrive(tx *store.Tx, author directory.AgencyID) error {
+	m, err := tx.Member(author)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !m.Active {
+		return wire.Refuse(wire.CodeRefused, errors.New("not an active member"))
+	}
+	return err
 }
 
 // own returns an announced identifier with its key.
@@ -221,8 +256,9 @@ func (f *Flow) commitWith(update func(func(*store.Tx) error) error, do func(*sto
 				return err
 			}
 		}
-		raised, grown = tx.Raised(), tx.Grown()
-		return nil
+		grown = tx.Grown()
+		raised, err = tx.Raised()
+		return err
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"interlock/node/desk"
 	"interlock/node/store"
 	"interlock/protocol/directory"
+	"interlock/protocol/feed"
 	"interlock/protocol/identifier"
 	"interlock/protocol/wire"
 )
@@ -91,6 +93,10 @@ func newDesktop(t tb, id directory.AgencyID, r *registry) *desktop {
 
 func (d *desktop) join(t tb, agencies ...directory.Agency) {
 	t.Helper()
+	if !slices.ContainsFunc(agencies, func(a directory.Agency) bool { return a.ID == d.agency.ID }) {
+		agencies = append(agencies, d.agency)
+	}
+	slices.SortFunc(agencies, func(a, b directory.Agency) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	dir := &directory.Directory{Agencies: agencies}
 	if err := d.flow.Join(dir, func(*store.Tx) error { return nil }); err != nil {
 		t.Fatalf("%s joins: %v", d.agency.ID, err)
@@ -305,6 +311,92 @@ func TestAMemberThatJoinsLateIsMatchedWithWhatWasThere(t *testing.T) {
 	denver.derive(t)
 	if got := denver.meetings(t); len(got) != 1 {
 		t.Errorf("alerts %v, want one", got)
+	}
+}
+
+func TestASuspendedAgencyRaisesNoAlertAtItsOwnNode(t *testing.T) {
+	r := &registry{}
+	denver, boulder := newDesktop(t, "denver-pd", r), newDesktop(t, "boulder-so", r)
+	denver.join(t, boulder.agency)
+	denver.open(t, 2)
+	boulder.open(t, 1)
+	p := people(t, 1)
+	denver.enter(t, 1, p[0])
+	boulder.enter(t, 1, p[0])
+	if err := denver.flow.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	denver.fetch(t, boulder, false)
+	denver.enter(t, 2, p[0])
+	if got := denver.meetings(t); len(got) != 0 {
+		t.Errorf("alerts %v at a suspended agency, want none", got)
+	}
+	denver.join(t, boulder.agency)
+	denver.derive(t)
+	denver.fetch(t, boulder, false)
+	if got := denver.meetings(t); len(got) != 2 {
+		t.Errorf("alerts %v once it is back, want one for each case", got)
+	}
+}
+
+// TestARepeatedTagCountsOnceInEitherOrder: a member that announces one tag
+// again and again, each time with another invented case, gets one alert.
+func TestARepeatedTagCountsOnceInEitherOrder(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		r := &registry{}
+		denver, boulder := newDesktop(t, "denver-pd", r), newDesktop(t, "boulder-so", r)
+		denver.join(t, boulder.agency)
+		denver.open(t, 1)
+		p := people(t, 1)
+		if first {
+			denver.enter(t, 1, p[0])
+		}
+		boulder.repeats(t, p[0], 3)
+		denver.fetch(t, boulder, false)
+		denver.enter(t, 1, p[0])
+		if got := denver.meetings(t); len(got) != 1 || got[0].Theirs[1] != 1 {
+			t.Errorf("held first %t: alerts %v, want the first entry's alone", first, got)
+		}
+	}
+}
+
+// repeats announces one identifier n times, under another case each time.
+func (d *desktop) repeats(t tb, i identifier.Identifier, n int) {
+	t.Helper()
+	err := d.flow.commit(func(tx *store.Tx, w *feed.Writer) error {
+		k := token.Derive(sha512.Sum512(i.Input()), *d.flow.federation.Load(), 1)
+		for c := range n {
+			e := feed.Entry{Number: w.Next(), Kind: feed.Announce, Epoch: 1, Tag: k.Tag(d.agency.ID.Author())}
+			pointer := token.Pointer{Case: token.CasePointer{9, byte(c + 1)}, Kind: uint8(i.Kind())}
+			var err error
+			if e.Pointer, err = k.Seal(nil, d.agency.ID.Author(), e.Number, pointer); err != nil {
+				return err
+			}
+			if _, err := tx.PutEntry(d.agency.ID, e); err != nil {
+				return err
+			}
+			if err := w.Append(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("repeat: %v", err)
+	}
+}
+
+func TestAnEmptyBatchWakesNobody(t *testing.T) {
+	r := &registry{}
+	denver, boulder := newDesktop(t, "denver-pd", r), newDesktop(t, "boulder-so", r)
+	denver.join(t, boulder.agency)
+	changed := denver.flow.Changed()
+	denver.fetch(t, boulder, false)
+	denver.derive(t)
+	select {
+	case <-changed:
+		t.Error("a batch without entries, or nothing to derive, woke the subscribers")
+	default:
 	}
 }
 

@@ -63,6 +63,7 @@ type Node struct {
 	followers *exchange.Followers
 	desk      *desk.Desk
 	standing  atomic.Int32  // directory.Status, as the registry last said
+	unstored  atomic.Bool   // the directory in force is not on the disk
 	admitted  chan struct{} // closed once there is a directory
 	failed    chan error    // has room for every server
 

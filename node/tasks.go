@@ -30,17 +30,10 @@ var ErrOtherAgency = errors.New("the store belongs to another agency")
 // works while the registry is down.
 func (n *Node) restore() error {
 	var signed, secret []byte
-	err := n.store.Update(func(tx *store.Tx) (err error) {
-		owner, err := tx.Meta(metaAgency)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			err = tx.PutMeta(metaAgency, []byte(n.agency.ID))
-		case err == nil && string(owner) != string(n.agency.ID):
-			err = fmt.Errorf("%w, %s", ErrOtherAgency, owner)
-		}
-		if err != nil {
-			return err
-		}
+	if err := n.store.Update(n.claim); err != nil {
+		return err
+	}
+	err := n.store.View(func(tx *store.Tx) (err error) {
 		if secret, err = tx.Meta(metaFederation); err != nil {
 			return err
 		}
@@ -52,6 +45,9 @@ func (n *Node) restore() error {
 	}
 	if err != nil {
 		return err
+	}
+	if len(secret) != len(token.Secret{}) {
+		return fmt.Errorf("stored federation secret of %d bytes", len(secret))
 	}
 	federation := token.Secret(secret)
 	clear(secret)
@@ -67,6 +63,18 @@ func (n *Node) restore() error {
 	return n.takeDirectory(d, &m)
 }
 
+// claim makes the store this agency's, or refuses one that is another's.
+func (n *Node) claim(tx *store.Tx) error {
+	owner, err := tx.Meta(metaAgency)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return tx.PutMeta(metaAgency, []byte(n.agency.ID))
+	case err == nil && string(owner) != string(n.agency.ID):
+		return fmt.Errorf("%w, %s", ErrOtherAgency, owner)
+	}
+	return err
+}
+
 // takeDirectory acts on a verified directory: it is stored with what it means
 // for matching; then peers that are out lose their links, and those that are
 // in are followed.
@@ -75,9 +83,10 @@ func (n *Node) takeDirectory(d *directory.Directory, signed *wire.SignedDirector
 	if err != nil {
 		return err
 	}
-	if err := n.flow.Join(d, func(tx *store.Tx) error { return tx.PutMeta(metaDirectory, b) }); err != nil {
-		return err
-	}
+	// A disk that takes no writes must not keep a suspended member in: the links
+	// are cut all the same, and what could not be stored is tried again.
+	stored := n.flow.Join(d, func(tx *store.Tx) error { return tx.PutMeta(metaDirectory, b) })
+	n.unstored.Store(stored != nil)
 	first := n.roster.Directory() == nil
 	n.roster.Set(d, signed)
 	if first {
@@ -100,7 +109,7 @@ func (n *Node) takeDirectory(d *directory.Directory, signed *wire.SignedDirector
 		n.standing.Store(int32(own.Status))
 	}
 	n.o.Log.Info("directory taken", "version", d.Version, "agencies", len(d.Agencies))
-	return nil
+	return stored
 }
 
 // wait pauses a task; it reports whether the node goes on.
@@ -120,6 +129,11 @@ func (n *Node) wait(pause time.Duration, wake <-chan struct{}) bool {
 // directory does not flow, and takes the admission when it comes.
 func (n *Node) keepStanding() {
 	for {
+		if n.unstored.Load() {
+			if err := n.directory.Again(); err != nil {
+				n.o.Log.Error("directory is in force but could not be stored", "cause", err)
+			}
+		}
 		if !n.directory.Reached() {
 			if err := n.askStanding(); err != nil && n.ctx.Err() == nil {
 				n.o.Log.Info("registry does not answer", "cause", err)
@@ -136,7 +150,11 @@ func (n *Node) askStanding() error {
 	if err != nil {
 		return err
 	}
-	n.standing.Store(int32(st.Status))
+	if was := n.standing.Swap(int32(st.Status)); st.Status == directory.Suspended && was != int32(st.Status) {
+		if err := n.flow.Leave(); err != nil {
+			return err
+		}
+	}
 	if st.Status != directory.Active || n.roster.Directory() != nil {
 		return nil
 	}

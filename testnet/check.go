@@ -35,8 +35,10 @@ func (a *Agency) books(others []*Agency) (books, error) {
 	}
 	err := a.Node().View(func(tx *store.Tx) error {
 		return errors.Join(b.readCases(tx), b.readFeeds(tx, others), tx.RecentAlerts(func(al alert.Alert) (bool, error) {
+			var err error
+			al.Grounds, err = tx.Grounds(al.ID, math.MaxInt)
 			b.alerts = append(b.alerts, al)
-			return true, nil
+			return true, err
 		}))
 	})
 	return b, err

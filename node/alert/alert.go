@@ -10,7 +10,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"slices"
 	"time"
 
 	"interlock/crypto/token"
@@ -57,32 +56,15 @@ type Ground struct {
 	At         time.Time
 }
 
+// Shown is how many grounds an alert carries; it counts them all.
+const Shown = 100
+
 // Alert is one pair of cases that must not cross.
 type Alert struct {
 	ID      ID
 	Pair    Pair
-	Grounds []Ground // in the order they were found
+	Grounds []Ground // the first Shown, by identifier
+	Total   int      // of grounds
 	Raised  time.Time
 	SeenBy  []casefile.OfficerName
-}
-
-// New returns an alert for p without grounds.
-func New(p Pair, at time.Time) Alert { return Alert{ID: p.ID(), Pair: p, Raised: at} }
-
-// Add takes g among the grounds and reports whether it was not there before.
-func (a *Alert) Add(g Ground) bool {
-	if slices.ContainsFunc(a.Grounds, func(have Ground) bool { return have.Identifier == g.Identifier }) {
-		return false
-	}
-	a.Grounds = append(a.Grounds, g)
-	return true
-}
-
-// See records that by has read the alert and reports whether that is new.
-func (a *Alert) See(by casefile.OfficerName) bool {
-	if slices.Contains(a.SeenBy, by) {
-		return false
-	}
-	a.SeenBy = append(a.SeenBy, by)
-	return true
 }

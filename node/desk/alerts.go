@@ -82,11 +82,10 @@ func (d *Desk) alertFor(tx *store.Tx, by casefile.Officer, id alert.ID) (AlertLi
 // MarkSeen records that the officer has read an alert.
 func (d *Desk) MarkSeen(by casefile.Officer, id alert.ID) error {
 	return d.disk(d.store.Update(func(tx *store.Tx) error {
-		l, err := d.alertFor(tx, by, id)
-		if err != nil || !l.See(by.Name) {
+		if _, err := d.alertFor(tx, by, id); err != nil {
 			return err
 		}
-		return tx.PutAlert(l.Alert)
+		return tx.SeeAlert(id, by.Name)
 	}))
 }
 

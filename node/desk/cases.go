@@ -52,7 +52,7 @@ func (d *Desk) OpenCase(by casefile.Officer, n casefile.NewCase) (casefile.Case,
 	})
 	if errors.Is(err, store.ErrNumberTaken) {
 		return casefile.Case{}, &casefile.Sentence{
-			Text: "The agency already has a case with this number.", Hint: "Give another number, or ask its officers to add you.",
+			Text: "The agency already has a case with this number.", Hint: "Give another number, or ask your supervisor who works it.",
 		}
 	}
 	return c, d.disk(err)

@@ -303,7 +303,9 @@ func TestAlertsReachThoseWhoMayReadTheCase(t *testing.T) {
 	var raised []alert.Alert
 	err = r.store.Update(func(tx *store.Tx) error {
 		err := tx.Raise(pair, alert.Ground{Identifier: i, At: r.clock.now})
-		raised = tx.Raised()
+		if err == nil {
+			raised, err = tx.Raised()
+		}
 		return err
 	})
 	if err != nil {

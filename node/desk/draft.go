@@ -62,8 +62,14 @@ type storedDraft struct {
 	Lines    []storedLine
 	Problems []intake.Problem
 	Text     string
-	Done     int   // lines already saved, where a save was interrupted
-	Result   Saved // so far
+}
+
+// progress is how far the saving of a draft has come; it is small, and
+// written with each step.
+type progress struct {
+	At     time.Time // of the draft
+	Done   int       // lines already saved
+	Result Saved     // so far
 }
 
 type storedLine struct {
@@ -111,28 +117,43 @@ func (d *Desk) Draft(by casefile.Officer, id casefile.CaseID, r intake.Report, t
 		if err := d.expire(tx); err != nil {
 			return err
 		}
-		return putDraft(tx, draft, s)
+		b, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutDraft(draft[:], b); err != nil {
+			return err
+		}
+		return putProgress(tx, draft, progress{At: s.At})
 	})
 	return draft, d.disk(err)
 }
 
-func putDraft(tx *store.Tx, id DraftID, s storedDraft) error {
-	b, err := json.Marshal(s)
+func putProgress(tx *store.Tx, id DraftID, p progress) error {
+	b, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	return tx.PutDraft(id[:], b)
+	return tx.PutProgress(id[:], b)
+}
+
+func progressOf(tx *store.Tx, id DraftID) (p progress, err error) {
+	b, err := tx.Progress(id[:])
+	if err != nil {
+		return p, err
+	}
+	return p, json.Unmarshal(b, &p)
 }
 
 // expire deletes drafts that nobody came back to.
 func (d *Desk) expire(tx *store.Tx) error {
 	var old [][]byte
 	err := tx.Drafts(func(id, b []byte) error {
-		var s struct{ At time.Time }
-		if err := json.Unmarshal(b, &s); err != nil {
+		var p progress
+		if err := json.Unmarshal(b, &p); err != nil {
 			return err
 		}
-		if d.now().Sub(s.At) > DraftLife {
+		if d.now().Sub(p.At) > DraftLife {
 			old = append(old, slices.Clone(id))
 		}
 		return nil
@@ -218,40 +239,51 @@ func (s Saved) plus(o Saved) Saved {
 // out. It goes in steps, each on the disk before the next, and each step also
 // records how far it came: called again after a crash it goes on from there.
 func (d *Desk) Save(ctx context.Context, by casefile.Officer, id casefile.CaseID, of DraftID, leave []int) (Saved, error) {
-	for {
-		var s storedDraft
-		err := d.store.View(func(tx *store.Tx) (err error) {
-			s, err = draft(tx, by, id, of)
+	var s storedDraft
+	var p progress
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		if s, err = draft(tx, by, id, of); err != nil {
 			return err
-		})
-		if err != nil {
+		}
+		p, err = progressOf(tx, of)
+		return err
+	})
+	if err != nil {
+		return Saved{}, err
+	}
+	left := make(map[int]bool, len(leave))
+	for _, n := range leave {
+		left[n] = true
+	}
+	for done := false; !done; done = p.Done == len(s.Lines) {
+		if err := ctx.Err(); err != nil {
 			return Saved{}, err
 		}
-		if err := d.saveStep(ctx, by, of, &s, leave); err != nil {
+		if p, err = d.saveStep(ctx, by, of, &s, p, left); err != nil {
 			return Saved{}, d.disk(err)
 		}
-		if s.Done == len(s.Lines) {
-			return s.Result, nil
-		}
 	}
+	return p.Result, nil
 }
 
-// saveStep saves the next lines of s and updates it; with the last ones the
-// text becomes a note and the draft is gone.
-func (d *Desk) saveStep(ctx context.Context, by casefile.Officer, of DraftID, s *storedDraft, leave []int) error {
-	end := min(s.Done+savedAtOnce, len(s.Lines))
-	found, err := s.found(d.now(), s.Done, end, leave)
+// saveStep saves the next lines of s and returns how far it came; with the
+// last ones the text becomes a note and the draft is gone.
+func (d *Desk) saveStep(ctx context.Context, by casefile.Officer, of DraftID, s *storedDraft, p progress, left map[int]bool) (progress, error) {
+	next := progress{At: p.At, Done: min(p.Done+savedAtOnce, len(s.Lines))}
+	found, err := s.found(d.now(), p.Done, next.Done, left)
 	if err != nil {
-		return err
+		return p, err
 	}
-	saved, err := d.flow.Enter(ctx, s.Case, found, func(tx *store.Tx, saved Saved) error {
-		if _, err := draft(tx, by, s.Case, of); err != nil {
-			return err // saved or dropped meanwhile
+	_, err = d.flow.Enter(ctx, s.Case, found, func(tx *store.Tx, saved Saved) error {
+		next.Result = p.Result.plus(saved)
+		switch now, err := progressOf(tx, of); {
+		case errors.Is(err, store.ErrNotFound), err == nil && now.Done != p.Done:
+			return ErrNotFound // saved or dropped meanwhile
+		case err != nil:
+			return err
 		}
-		if end < len(s.Lines) {
-			next := *s
-			next.Done, next.Result = end, s.Result.plus(saved)
-			return putDraft(tx, of, next)
+		if next.Done < len(s.Lines) {
+			return putProgress(tx, of, next)
 		}
 		if s.Text != "" {
 			if _, err := tx.AddNote(s.Case, casefile.Note{By: by.Name, At: d.now(), Text: s.Text}); err != nil {
@@ -260,17 +292,13 @@ func (d *Desk) saveStep(ctx context.Context, by casefile.Officer, of DraftID, s 
 		}
 		return tx.DeleteDraft(of[:])
 	})
-	if err != nil {
-		return err
-	}
-	s.Done, s.Result = end, s.Result.plus(saved)
-	return nil
+	return next, err
 }
 
-func (s *storedDraft) found(at time.Time, from, to int, leave []int) ([]casefile.Found, error) {
+func (s *storedDraft) found(at time.Time, from, to int, left map[int]bool) ([]casefile.Found, error) {
 	var found []casefile.Found
 	for n := from; n < to; n++ {
-		if slices.Contains(leave, n) {
+		if left[n] {
 			continue
 		}
 		i, err := identifier.Decode(s.Lines[n].Identifier)

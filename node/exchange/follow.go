@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -179,11 +180,16 @@ func (fs *Followers) take(f *follower, s *link.Stream) (uint64, error) {
 		return 0, refusal(err)
 	}
 	if err := fs.log.Arrive(f.agency, b); err != nil {
-		return 0, refusal(err)
+		err = refusal(err)
+		var r *wire.Refusal
+		if !errors.As(err, &r) {
+			err = fmt.Errorf("%w: %w", errHere, err)
+		}
+		return 0, err
 	}
 	f.note(func(p *Progress) {
 		p.Connected, p.Trouble = true, ""
-		p.Have, p.Head, p.Heard = b.Head.Number, b.Head.Number, fs.now()
+		p.Have, p.Head, p.Heard = b.Head.Number, max(b.Head.Number, b.Last), fs.now()
 	})
 	return b.Head.Number, nil
 }
@@ -196,6 +202,9 @@ func (fs *Followers) position(author directory.AgencyID) (feed.Position, error) 
 	return h.Position, nil
 }
 
+// errHere is a fault of our own, not of the member.
+var errHere = errors.New("could not be taken here")
+
 // trouble says in words for a person why a feed does not flow.
 func trouble(err error) string {
 	var r *wire.Refusal
@@ -204,10 +213,14 @@ func trouble(err error) string {
 		return "its feed does not verify; its entries are not taken"
 	case errors.As(err, &r) && r.Code == wire.CodeGap:
 		return "its feed does not continue where ours ends"
+	case errors.As(err, &r) && r.Code == wire.CodeRefused && r.By == "us":
+		return "it is no active member as we know it"
 	case errors.As(err, &r) && r.By == "peer":
 		return "it refused us: " + r.Code.String()
 	case errors.As(err, &r):
 		return "it sent something that is not allowed: " + r.Code.String()
+	case errors.Is(err, errHere):
+		return "what it sends cannot be stored here; the node's log says why"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "it does not answer"
 	case errors.Is(err, io.EOF):

@@ -31,6 +31,17 @@ type Follower struct {
 // Reached reports whether a registry server is connected now.
 func (f *Follower) Reached() bool { return f.reached.Load() > 0 }
 
+// Again takes the directory that is in force once more.
+func (f *Follower) Again() error {
+	f.taking.Lock()
+	defer f.taking.Unlock()
+	h := f.Roster.now.Load()
+	if h == nil {
+		return nil
+	}
+	return f.Take(h.directory, h.signed)
+}
+
 // Run follows until ctx ends.
 func (f *Follower) Run(ctx context.Context) {
 	var all sync.WaitGroup

@@ -11,84 +11,107 @@ import (
 	"interlock/protocol/identifier"
 )
 
-// storedAlert and storedGround are an alert on the disk.
+// storedAlert is an alert on the disk; its grounds lie beside it, each under
+// its identifier, so that one more costs the same however many there are.
 type storedAlert struct {
-	Pair    alert.Pair
-	Grounds []storedGround
-	Raised  time.Time
-	SeenBy  []casefile.OfficerName `json:",omitempty"`
+	Pair   alert.Pair
+	Total  int
+	Raised time.Time
+	SeenBy []casefile.OfficerName `json:",omitempty"`
 }
 
 type storedGround struct {
-	Identifier []byte
-	Handling   token.Handling
-	At         time.Time
+	Handling token.Handling
+	At       time.Time
 }
 
 // Raise adds g to the alert of pair p, raising it if there is none yet. Doing
 // so again changes nothing.
 func (tx *Tx) Raise(p alert.Pair, g alert.Ground) error {
-	a, err := tx.Alert(p.ID())
+	id := p.ID()
+	b, err := g.Identifier.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	ground := key(tableGround, id[:], b)
+	if have, err := tx.has(ground); err != nil || have {
+		return err
+	}
+	if err := setJSON(tx, ground, storedGround{g.Handling, g.At}); err != nil {
+		return err
+	}
+	k := key(tableAlert, id[:])
+	a, err := getJSON[storedAlert](tx, k)
 	if errors.Is(err, ErrNotFound) {
-		a = alert.New(p, g.At)
-		id := a.ID
+		a = storedAlert{Pair: p, Raised: g.At}
 		if err := tx.set(key(tableCaseAlert, number(uint64(p.Case)), id[:]), nil); err != nil {
 			return err
 		}
-		if err := tx.set(key(tableRecent, number(uint64(a.Raised.UnixNano())), id[:]), nil); err != nil {
-			return err
-		}
-	} else if err != nil {
+		err = tx.set(key(tableRecent, number(uint64(a.Raised.UnixNano())), id[:]), nil)
+	}
+	if err != nil {
 		return err
 	}
-	if !a.Add(g) {
-		return nil
+	a.Total++
+	if !slices.Contains(tx.raised, id) {
+		tx.raised = append(tx.raised, id)
 	}
-	tx.note(a)
-	return tx.PutAlert(a)
-}
-
-// note remembers that a was raised or grew in this transaction.
-func (tx *Tx) note(a alert.Alert) {
-	i := slices.IndexFunc(tx.raised, func(have alert.Alert) bool { return have.ID == a.ID })
-	if i < 0 {
-		tx.raised = append(tx.raised, a)
-		return
-	}
-	tx.raised[i] = a
+	return setJSON(tx, k, a)
 }
 
 // Raised returns the alerts that this transaction raised or added to.
-func (tx *Tx) Raised() []alert.Alert { return tx.raised }
-
-// PutAlert writes an alert that is there already.
-func (tx *Tx) PutAlert(a alert.Alert) error {
-	s := storedAlert{Pair: a.Pair, Raised: a.Raised, SeenBy: a.SeenBy}
-	for _, g := range a.Grounds {
-		b, err := g.Identifier.MarshalBinary()
+func (tx *Tx) Raised() ([]alert.Alert, error) {
+	var list []alert.Alert
+	for _, id := range tx.raised {
+		a, err := tx.Alert(id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s.Grounds = append(s.Grounds, storedGround{b, g.Handling, g.At})
+		list = append(list, a)
 	}
-	return setJSON(tx, key(tableAlert, a.ID[:]), s)
+	return list, nil
 }
 
-// Alert returns an alert, or ErrNotFound.
+// SeeAlert records that an officer has read an alert.
+func (tx *Tx) SeeAlert(id alert.ID, by casefile.OfficerName) error {
+	k := key(tableAlert, id[:])
+	a, err := getJSON[storedAlert](tx, k)
+	if err != nil || slices.Contains(a.SeenBy, by) {
+		return err
+	}
+	a.SeenBy = append(a.SeenBy, by)
+	return setJSON(tx, k, a)
+}
+
+// Alert returns an alert with the first alert.Shown of its grounds, or
+// ErrNotFound.
 func (tx *Tx) Alert(id alert.ID) (alert.Alert, error) {
 	s, err := getJSON[storedAlert](tx, key(tableAlert, id[:]))
 	if err != nil {
 		return alert.Alert{}, err
 	}
-	a := alert.Alert{ID: id, Pair: s.Pair, Raised: s.Raised, SeenBy: s.SeenBy}
-	for _, g := range s.Grounds {
-		i, err := identifier.Decode(g.Identifier)
-		if err != nil {
-			return alert.Alert{}, err
+	a := alert.Alert{ID: id, Pair: s.Pair, Total: s.Total, Raised: s.Raised, SeenBy: s.SeenBy}
+	a.Grounds, err = tx.Grounds(id, alert.Shown)
+	return a, err
+}
+
+// Grounds returns the first limit grounds of an alert, by identifier.
+func (tx *Tx) Grounds(id alert.ID, limit int) ([]alert.Ground, error) {
+	prefix := key(tableGround, id[:])
+	var list []alert.Ground
+	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
+		if len(list) == limit {
+			return errStop
 		}
-		a.Grounds = append(a.Grounds, alert.Ground{Identifier: i, Handling: g.Handling, At: g.At})
-	}
-	return a, nil
+		i, err := identifier.Decode(k[len(prefix):])
+		if err != nil {
+			return err
+		}
+		s, err := getJSON[storedGround](tx, k)
+		list = append(list, alert.Ground{Identifier: i, Handling: s.Handling, At: s.At})
+		return err
+	})
+	return list, err
 }
 
 // CaseAlerts calls f with every alert of a case.
@@ -106,23 +129,21 @@ func (tx *Tx) CaseAlerts(c casefile.CaseID, f func(alert.Alert) error) error {
 // RecentAlerts calls f with every alert, the newest first, until f returns
 // false.
 func (tx *Tx) RecentAlerts(f func(alert.Alert) (bool, error)) error {
-	var ids []alert.ID
-	prefix := []byte{tableRecent}
-	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
-		ids = append(ids, alert.ID(k[9:]))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, id := range slices.Backward(ids) {
-		a, err := tx.Alert(id)
+	return tx.scanBack([]byte{tableRecent}, func(k []byte) error {
+		a, err := tx.Alert(alert.ID(k[9:]))
 		if err != nil {
 			return err
 		}
 		if more, err := f(a); err != nil || !more {
-			return err
+			return errors.Join(err, stopUnless(more))
 		}
+		return nil
+	})
+}
+
+func stopUnless(more bool) error {
+	if more {
+		return nil
 	}
-	return nil
+	return errStop
 }

@@ -74,19 +74,28 @@ func (tx *Tx) Notes(id casefile.CaseID) ([]casefile.Note, error) {
 	return notes, err
 }
 
-// PutDraft, Draft and DeleteDraft keep what an officer is about to save, as
-// the desk encodes it.
+// PutDraft keeps what an officer is about to save, as the desk encodes it.
 func (tx *Tx) PutDraft(id []byte, draft []byte) error { return tx.set(key(tableDraft, id), draft) }
 
 // Draft returns a draft, or ErrNotFound.
 func (tx *Tx) Draft(id []byte) ([]byte, error) { return tx.get(key(tableDraft, id)) }
 
-// DeleteDraft removes a draft.
-func (tx *Tx) DeleteDraft(id []byte) error { return tx.delete(key(tableDraft, id)) }
+// PutProgress keeps how far the saving of a draft has come.
+func (tx *Tx) PutProgress(id, progress []byte) error {
+	return tx.set(key(tableProgress, id), progress)
+}
 
-// Drafts calls f with every draft.
-func (tx *Tx) Drafts(f func(id, draft []byte) error) error {
-	prefix := []byte{tableDraft}
+// Progress returns how far the saving of a draft has come, or ErrNotFound.
+func (tx *Tx) Progress(id []byte) ([]byte, error) { return tx.get(key(tableProgress, id)) }
+
+// DeleteDraft removes a draft and its progress.
+func (tx *Tx) DeleteDraft(id []byte) error {
+	return errors.Join(tx.delete(key(tableDraft, id)), tx.delete(key(tableProgress, id)))
+}
+
+// Drafts calls f with the progress of every draft.
+func (tx *Tx) Drafts(f func(id, progress []byte) error) error {
+	prefix := []byte{tableProgress}
 	return tx.scan(prefix, prefix, func(k, v []byte) error { return f(k[1:], v) })
 }
 

@@ -48,16 +48,17 @@ func (tx *Tx) PutHead(h feed.Head) error {
 func (tx *Tx) Grown() bool { return tx.grown }
 
 // PutEntry keeps an entry of author's feed and finds it by its tag from now
-// on. Where an author uses a tag twice the first entry stands.
-func (tx *Tx) PutEntry(author directory.AgencyID, e feed.Entry) error {
+// on. Where an author uses a tag twice the first entry stands, and PutEntry
+// reports that this one is not it.
+func (tx *Tx) PutEntry(author directory.AgencyID, e feed.Entry) (first bool, err error) {
 	if err := tx.set(key(tableEntry, name(author), number(e.Number)), e.Encode()); err != nil {
-		return err
+		return false, err
 	}
 	tagged := taggedKey(tableTagged, author, e.Epoch, e.Tag)
 	if used, err := tx.has(tagged); err != nil || used {
-		return err
+		return false, err
 	}
-	return tx.set(tagged, number(e.Number))
+	return true, tx.set(tagged, number(e.Number))
 }
 
 func taggedKey(table byte, author directory.AgencyID, e token.Epoch, t token.Tag) []byte {

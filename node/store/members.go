@@ -22,6 +22,7 @@ type Member struct {
 
 // PutMember writes a member.
 func (tx *Tx) PutMember(m Member) error {
+	tx.members = nil
 	return setJSON(tx, key(tableMember, []byte(m.Agency)), m)
 }
 
@@ -32,6 +33,9 @@ func (tx *Tx) Member(id directory.AgencyID) (Member, error) {
 
 // Members returns every other agency that was ever in the directory, by id.
 func (tx *Tx) Members() ([]Member, error) {
+	if tx.members != nil {
+		return tx.members, nil
+	}
 	prefix := []byte{tableMember}
 	var list []Member
 	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
@@ -39,6 +43,9 @@ func (tx *Tx) Members() ([]Member, error) {
 		list = append(list, m)
 		return err
 	})
+	if err == nil {
+		tx.members = list
+	}
 	return list, err
 }
 

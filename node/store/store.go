@@ -65,6 +65,16 @@ type Store struct {
 
 	mu     sync.Mutex // held by Update
 	failed error      // owned by mu; set once a commit did not reach the disk
+
+	// life is held for reading while a View runs, and for writing by Close.
+	life   sync.RWMutex
+	closed bool // owned by life
+
+	// visible is held for writing from the moment a commit may show until it is
+	// on the disk, and for reading while a snapshot is taken: nobody sees, and
+	// sends on, what a crash could take back.
+	visible sync.RWMutex
+	frozen  *pebble.Snapshot // owned by visible; what stood before a commit that failed
 }
 
 // Open opens or creates the store in o.Dir. It returns ErrInUse where another
@@ -118,15 +128,19 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for the writer and closes the database. After a failed commit
-// Pebble cannot be closed any more; the folder is released all the same.
+// Close waits for the writer and the readers, and closes the database. After a
+// failed commit Pebble cannot be closed any more; the folder is released all
+// the same.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case errors.Is(s.failed, errClosed):
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed {
 		return nil
-	case s.failed != nil:
+	}
+	s.closed = true
+	if s.failed != nil {
 		return errors.Join(s.failed, s.lock.Close())
 	}
 	s.failed = errClosed
@@ -162,25 +176,50 @@ func (s *Store) update(reserve uint64, f func(tx *Tx) error) (err error) {
 }
 
 // commit applies the batch. A commit that Pebble cannot write leaves its
-// pipeline unusable: the store then refuses every later write, until the
-// process is started again and recovers from what is on the disk.
+// pipeline unusable, and what it did not write visible: the store then refuses
+// every later write and shows what stood before, until the process is started
+// again and recovers from what is on the disk.
 func (s *Store) commit(batch *pebble.Batch) (err error) {
+	s.visible.Lock()
+	defer s.visible.Unlock()
+	before := s.db.NewSnapshot()
 	defer func() {
-		if r := recover(); r != nil {
-			f, ok := r.(fatal)
-			if !ok {
-				panic(r)
-			}
-			s.failed = fmt.Errorf("%w: %s", ErrDisk, f.message)
-			err = s.failed
+		r := recover()
+		if r == nil && err == nil {
+			err = before.Close()
+			return
 		}
+		s.frozen = before
+		s.failed = ErrDisk
+		switch f, ours := r.(fatal); {
+		case ours:
+			s.failed = fmt.Errorf("%w: %s", ErrDisk, f.message)
+		case r != nil:
+			panic(r)
+		}
+		err = s.failed
 	}()
 	return batch.Commit(pebble.Sync)
 }
 
-// View runs f on a consistent snapshot.
+// View runs f on a consistent snapshot of what is on the disk.
 func (s *Store) View(f func(tx *Tx) error) (err error) {
-	snap := s.db.NewSnapshot()
-	defer func() { err = errors.Join(err, snap.Close()) }()
+	s.life.RLock()
+	defer s.life.RUnlock()
+	if s.closed {
+		return errClosed
+	}
+	snap, done := s.snapshot()
+	defer func() { err = errors.Join(err, done()) }()
 	return f(&Tx{r: snap})
+}
+
+func (s *Store) snapshot() (*pebble.Snapshot, func() error) {
+	s.visible.RLock()
+	defer s.visible.RUnlock()
+	if s.frozen != nil {
+		return s.frozen, func() error { return nil }
+	}
+	snap := s.db.NewSnapshot()
+	return snap, snap.Close
 }

@@ -140,6 +140,49 @@ func TestAFailingDiskRefusesTheWriteAndLosesNothingAcknowledged(t *testing.T) {
 	update(t, after, addCase("C-9"))
 }
 
+// TestNobodySeesWhatIsNotOnTheDisk holds the sync back, and then fails it:
+// what a crash could take back is never shown, so it is never sent on.
+func TestNobodySeesWhatIsNotOnTheDisk(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	var hold atomic.Bool
+	held, release := make(chan struct{}, 100), make(chan struct{})
+	o := options("/store", mem)
+	o.Disk = func() error {
+		if !hold.Load() {
+			return nil
+		}
+		held <- struct{}{}
+		<-release
+		return errors.New("input/output error")
+	}
+	s := open(t, o)
+	update(t, s, addCase("C-1"))
+	hold.Store(true)
+	done, seen := make(chan error), make(chan error)
+	go func() { done <- s.Update(addCase("C-2")) }()
+	<-held
+	go func() {
+		seen <- s.View(func(tx *Tx) error {
+			_, err := tx.Case(2)
+			return err
+		})
+	}()
+	close(release)
+	if err := <-done; !errors.Is(err, ErrDisk) {
+		t.Errorf("Update = %v, want %v", err, ErrDisk)
+	}
+	if err := <-seen; !errors.Is(err, ErrNotFound) {
+		t.Errorf("a reader meanwhile: %v, want %v", err, ErrNotFound)
+	}
+	view(t, s, func(tx *Tx) error {
+		if _, err := tx.Case(2); !errors.Is(err, ErrNotFound) {
+			t.Errorf("a reader afterwards: %v, want %v", err, ErrNotFound)
+		}
+		_, err := tx.Case(1)
+		return err
+	})
+}
+
 func TestAFullDiskRefusesTheWriteAndIsReadOn(t *testing.T) {
 	o := options("/store", vfs.NewMem())
 	var free atomic.Uint64
@@ -276,16 +319,17 @@ func TestAnAlertIsOnePerPairOfCases(t *testing.T) {
 		if err := tx.Raise(p, ground("a@example.org")); err != nil {
 			return err
 		}
-		if n := len(tx.Raised()); n != 0 {
-			t.Errorf("a repeated ground counts as %d raised alerts, want none", n)
+		again, err := tx.Raised()
+		if len(again) != 0 {
+			t.Errorf("a repeated ground counts as %d raised alerts, want none", len(again))
 		}
-		return nil
+		return err
 	})
 	view(t, s, func(tx *Tx) error {
 		n := 0
 		err := tx.RecentAlerts(func(a alert.Alert) (bool, error) {
 			n++
-			if len(a.Grounds) != 2 || a.Pair != p || !a.Raised.Equal(noon) {
+			if len(a.Grounds) != 2 || a.Total != 2 || a.Pair != p || !a.Raised.Equal(noon) {
 				t.Errorf("alert = %+v, want two grounds", a)
 			}
 			return true, nil
@@ -308,7 +352,8 @@ func TestAnyHolderServesAFeedInBatchesThatEndInASignature(t *testing.T) {
 		}
 		for n := uint64(1); n <= entries; n++ {
 			e := feed.Entry{Number: n, Kind: feed.Announce, Epoch: 1, Tag: token.Tag{byte(n), byte(n >> 8)}}
-			if err := errors.Join(w.Append(e), tx.PutEntry(denver, e)); err != nil {
+			_, err := tx.PutEntry(denver, e)
+			if err := errors.Join(w.Append(e), err); err != nil {
 				return err
 			}
 		}
@@ -353,7 +398,12 @@ func TestATagUsedTwiceStandsForItsFirstEntry(t *testing.T) {
 		e := feed.Entry{Number: 1, Kind: feed.Announce, Epoch: 1, Tag: token.Tag{1}}
 		again := e
 		again.Number = 2
-		return errors.Join(tx.PutEntry(denver, e), tx.PutEntry(denver, again))
+		first, err := tx.PutEntry(denver, e)
+		second, err2 := tx.PutEntry(denver, again)
+		if !first || second {
+			t.Errorf("PutEntry reports first %t, then %t; want true, false", first, second)
+		}
+		return errors.Join(err, err2)
 	})
 	view(t, s, func(tx *Tx) error {
 		e, ok, err := tx.EntryTagged(denver, 1, token.Tag{1})

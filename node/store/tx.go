@@ -14,10 +14,11 @@ import (
 // Tx is one transaction: a consistent view, and in Update also what it has
 // written itself. It ends with the function it was given to.
 type Tx struct {
-	r      pebble.Reader
-	w      *pebble.Batch // nil in View
-	raised []alert.Alert
-	grown  bool // a head was put
+	r       pebble.Reader
+	w       *pebble.Batch // nil in View
+	raised  []alert.ID
+	grown   bool     // a head was put
+	members []Member // as read once in this transaction
 }
 
 // Each kind of record has a first byte of its own. They are the format of the
@@ -31,6 +32,7 @@ const (
 	tableCaseNumber = 'n' // folded number → case
 	tableNote       = 'N' // case, number → JSON
 	tableDraft      = 'd' // draft → JSON
+	tableProgress   = 'D' // draft → JSON
 	tableIdentifier = 'i' // identifier number → identifier
 	tableNumberOf   = 'I' // identifier → identifier number
 	tableHolding    = 'h' // case, identifier number → JSON
@@ -43,6 +45,7 @@ const (
 	tableExpected   = 'E' // author, epoch, tag → identifier number
 	tableMember     = 'M' // agency → JSON
 	tableAlert      = 'A' // alert → JSON
+	tableGround     = 'g' // alert, identifier → JSON
 	tableCaseAlert  = 'a' // case, alert → nothing
 	tableRecent     = 'r' // time, alert → nothing
 )
@@ -110,6 +113,23 @@ func (tx *Tx) scan(prefix, start []byte, f func(k, v []byte) error) (err error) 
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.SeekGE(start); ok; ok = it.Next() {
 		if err := f(it.Key(), it.Value()); errors.Is(err, errStop) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// scanBack calls f with every key under prefix, the last first.
+func (tx *Tx) scanBack(prefix []byte, f func(k []byte) error) (err error) {
+	it, err := tx.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return fmt.Errorf("scan table %q: %w", prefix[0], err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.Last(); ok; ok = it.Prev() {
+		if err := f(it.Key()); errors.Is(err, errStop) {
 			return nil
 		} else if err != nil {
 			return err

@@ -114,6 +114,26 @@ func TestSigningOutEndsTheSession(t *testing.T) {
 	}
 }
 
+func TestANewSignInEndsTheSessionBefore(t *testing.T) {
+	w := open(t)
+	b := w.signsIn("m.okafor")
+	u, err := url.Parse(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.visits()
+	before.http.Jar.SetCookies(u, b.http.Jar.Cookies(u))
+	if got := before.get("/cases"); got.path != "/cases" {
+		t.Fatalf("the session does not open /cases but %s", got.path)
+	}
+	if got := b.post("/sign-in", url.Values{"name": {"m.okafor"}, "password": {password}}); got.path != "/cases" {
+		t.Fatalf("the second sign-in: %d %s", got.status, got.path)
+	}
+	if got := before.get("/cases"); !strings.HasPrefix(got.path, "/sign-in") {
+		t.Errorf("the session before still opens %s", got.path)
+	}
+}
+
 func TestAPasswordChangeSignsOutEverywhere(t *testing.T) {
 	w := open(t)
 	b, elsewhere := w.signsIn("m.okafor"), w.signsIn("m.okafor")

@@ -67,7 +67,7 @@ func (l *listener) run(ctx context.Context) error {
 	defer beat.Stop()
 	var settled <-chan time.Time
 	for {
-		var err error
+		var say func() error
 		select {
 		case <-ctx.Done():
 			return nil
@@ -76,24 +76,32 @@ func (l *listener) run(ctx context.Context) error {
 		case <-stream.retired:
 			return l.raw("retry: 30000\n\n")
 		case <-stream.recount:
-			err = errors.Join(l.count(), l.list())
+			say = func() error { return errors.Join(l.count(), l.list()) }
 		case line, open := <-watched:
 			if !open {
 				return nil
 			}
-			err = l.arrive(line)
+			say = func() error { return l.arrive(line) }
 			settled = time.After(settling)
 		case <-settled:
-			err = l.list()
+			say = l.list
 		case <-beat.C:
-			if _, err = l.site.officerOf(l.visitor.session); err == nil {
-				err = l.raw(": still here\n\n")
-			}
+			say = func() error { return l.raw(": still here\n\n") }
 		}
-		if err != nil {
+		if err := l.toTheSignedIn(say); err != nil {
 			return err
 		}
 	}
+}
+
+// toTheSignedIn says something if the session still lives. A new password ends
+// sessions without a word to their streams, which learn it here: at the next
+// event, or at the heartbeat when there is none.
+func (l *listener) toTheSignedIn(say func() error) error {
+	if _, err := l.site.officerOf(l.visitor.session); err != nil {
+		return err
+	}
+	return say()
 }
 
 // arrive shows one alert that was raised or has grown.

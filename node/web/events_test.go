@@ -226,6 +226,22 @@ func TestAStreamEndsWhenTheAdministratorSetsAnotherPassword(t *testing.T) {
 	})
 }
 
+func TestNoAlertReachesAStreamWhoseSessionANewPasswordEnded(t *testing.T) {
+	w := open(t)
+	c := w.opens("m.okafor", "DPD-1", "")
+	b := w.signsIn("m.okafor")
+	s := b.listens("/events")
+	s.next("count")
+	if err := w.desk.SetPassword("m.okafor", "another four good words"); err != nil {
+		t.Fatal(err)
+	}
+	w.raises(c, "boulder-so", 1, identifier.Email, "j.doe@example.org", token.H1)
+	if e := <-s.events; e.name != "over" {
+		t.Errorf("the stream of a session that was ended got %q", e.name)
+	}
+	s.ends()
+}
+
 func TestWithoutASessionTheStreamSaysSo(t *testing.T) {
 	w := open(t)
 	s := w.visits().listens("/events")

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"container/list"
 	"net"
 	"net/http"
 	"net/netip"
@@ -9,76 +8,119 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"interlock/node/casefile"
 )
 
-// Budgets of the sign-in. A name's budget also slows whoever knows that name
-// and wants to keep its officer out: they cost the officer seconds, not hours.
+// Budgets of the sign-in. One address has few tries at one name, so that
+// nobody spends them for an officer who sits elsewhere; all addresses together
+// have many more.
 const (
-	triesByName      = 10
-	nameRefill       = 20 * time.Second // for one more
-	triesByAddress   = 30
-	addressRefill    = 4 * time.Second
-	rememberedTriers = 10_000 // names, and as many addresses
+	triesByAddress = 30
+	addressRefill  = 4 * time.Second // for one more
+	triesByTrier   = 10
+	trierRefill    = 20 * time.Second
+	triesByName    = 200
+	nameRefill     = 10 * time.Second
 )
 
-// gate counts the tries to sign in, by name and by address.
+// gate counts the tries to sign in.
 type gate struct {
-	names, addresses *budgets
+	mu        sync.Mutex // owns what follows
+	addresses *budgets[string]
+	triers    *budgets[trier]
+	known     *budgets[trier] // of the proven, whom strangers leave no less room
+	names     *budgets[casefile.OfficerName]
+	changes   *budgets[casefile.OfficerName] // of the password, by somebody signed in
+	proven    map[trier]time.Time            // who has signed in, and when last
+}
+
+// trier is an address that tries a name.
+type trier struct {
+	name    casefile.OfficerName
+	address string
 }
 
 func newGate() *gate {
 	return &gate{
-		names:     newBudgets(rate.Every(nameRefill), triesByName),
-		addresses: newBudgets(rate.Every(addressRefill), triesByAddress),
+		addresses: newBudgets[string](triesByAddress, addressRefill),
+		triers:    newBudgets[trier](triesByTrier, trierRefill),
+		known:     newBudgets[trier](triesByTrier, trierRefill),
+		names:     newBudgets[casefile.OfficerName](triesByName, nameRefill),
+		changes:   newBudgets[casefile.OfficerName](triesByTrier, trierRefill),
+		proven:    map[trier]time.Time{},
 	}
 }
 
-// wait takes one try from both budgets, or returns how long to wait for one.
-func (g *gate) wait(name, address string, now time.Time) time.Duration {
-	return max(g.addresses.wait(address, now), g.names.wait(name, now))
+// newTrier is who tries name from address. Whatever is no sign-in name is one
+// name together. The copy lets go of the form that the name came in.
+func newTrier(name, address string) trier {
+	valid, err := casefile.ParseOfficerName(name)
+	if err != nil {
+		valid = ""
+	}
+	return trier{casefile.OfficerName(strings.Clone(string(valid))), address}
 }
 
-// budgets are the budgets of many keys; the one not used for longest is
-// forgotten when there are too many.
-type budgets struct {
-	limit rate.Limit
-	burst int
-
-	mu     sync.Mutex // owns the two below
-	recent *list.List // of *budget, the one used last in front
-	byKey  map[string]*list.Element
+// wait takes one try, or returns how long to wait for one and takes nothing.
+// An address that must wait reaches no name. A trier that has signed in before
+// does not share the tries that everybody has at its name.
+func (g *gate) wait(by trier, now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if wait := g.addresses.wait(by.address, now); wait > 0 {
+		return wait
+	}
+	if _, proven := g.proven[by]; proven {
+		return g.takeBoth(by, g.known, now)
+	}
+	if wait := g.names.wait(by.name, now); wait > 0 {
+		return wait
+	}
+	wait := g.takeBoth(by, g.triers, now)
+	if wait == 0 {
+		g.names.take(by.name, now)
+	}
+	return wait
 }
 
-type budget struct {
-	key   string
-	tries *rate.Limiter
+// takeBoth takes one try of by, and one of its address, which has one.
+func (g *gate) takeBoth(by trier, triers *budgets[trier], now time.Time) time.Duration {
+	wait := triers.wait(by, now)
+	if wait == 0 {
+		triers.take(by, now)
+		g.addresses.take(by.address, now)
+	}
+	return wait
 }
 
-func newBudgets(limit rate.Limit, burst int) *budgets {
-	return &budgets{limit: limit, burst: burst, recent: list.New(), byKey: map[string]*list.Element{}}
+// waitToChange is wait for an officer who is signed in and says the old
+// password for a new one.
+func (g *gate) waitToChange(name casefile.OfficerName, now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	wait := g.changes.wait(name, now)
+	if wait == 0 {
+		g.changes.take(name, now)
+	}
+	return wait
 }
 
-// wait takes one try of key, or returns how long it must wait for one.
-func (b *budgets) wait(key string, now time.Time) time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	e, known := b.byKey[key]
-	if !known {
-		if b.recent.Len() == rememberedTriers {
-			last := b.recent.Back()
-			delete(b.byKey, b.recent.Remove(last).(*budget).key)
+// prove notes that a trier knew the password. The one whose last sign-in is
+// the longest ago makes room.
+func (g *gate) prove(by trier, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.proven[by] = now
+	if len(g.proven) <= remembered {
+		return
+	}
+	oldest := by
+	for other, last := range g.proven {
+		if last.Before(g.proven[oldest]) {
+			oldest = other
 		}
-		e = b.recent.PushFront(&budget{key, rate.NewLimiter(b.limit, b.burst)})
-		b.byKey[key] = e
 	}
-	b.recent.MoveToFront(e)
-	try := e.Value.(*budget).tries.ReserveN(now, 1)
-	delay := try.DelayFrom(now)
-	if delay > 0 {
-		try.CancelAt(now)
-	}
-	return delay
+	delete(g.proven, oldest)
 }
 
 // address returns where r comes from, for counting: the client's, or what a

@@ -17,7 +17,8 @@ func (s *site) passwordPage(w http.ResponseWriter, r *http.Request, v visitor) e
 	return s.show(w, r, v, http.StatusOK, "password", shell{Title: "Password", View: passwordView{Name: v.Name}})
 }
 
-// changePassword ends every session of the officer, this one too.
+// changePassword ends every session of the officer, this one too. The streams
+// of the others end at their next event or heartbeat.
 func (s *site) changePassword(w http.ResponseWriter, r *http.Request, v visitor) error {
 	if err := readForm(r); err != nil {
 		return err
@@ -34,8 +35,8 @@ func (s *site) changePassword(w http.ResponseWriter, r *http.Request, v visitor)
 }
 
 func (s *site) newPassword(r *http.Request, v visitor) error {
-	// The old password is guessed at here as well as at the sign-in.
-	if s.gate.wait(string(v.Name), s.address(r), s.now()) > 0 {
+	// Whoever took over a session could guess at the old password here.
+	if s.gate.waitToChange(v.Name, s.now()) > 0 {
 		return &casefile.Sentence{Text: "There were too many tries.", Hint: "Wait a minute and try again."}
 	}
 	if r.PostFormValue("new") != r.PostFormValue("repeat") {

@@ -59,10 +59,9 @@ func (s *site) visitor(r *http.Request) (visitor, error) {
 // those end here.
 func (s *site) officerOf(session desk.Session) (casefile.Officer, error) {
 	if s.streams.idle(session, s.now()) {
-		if err := s.desk.SignOut(session); err != nil {
+		if err := s.end(session); err != nil {
 			return casefile.Officer{}, err
 		}
-		s.streams.end(session)
 		return casefile.Officer{}, desk.ErrSignedOut
 	}
 	officer, err := s.desk.Session(session)

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -48,7 +47,8 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	name := strings.ToLower(strings.TrimSpace(r.PostFormValue("name")))
 	view := signInView{Name: r.PostFormValue("name"), Next: localPath(r.PostFormValue("next"))}
-	if wait := s.gate.wait(name, s.address(r), s.now()); wait > 0 {
+	by := newTrier(name, s.address(r))
+	if wait := s.gate.wait(by, s.now()); wait > 0 {
 		view.Problem = &notice{
 			Text: "There were too many tries to sign in.",
 			Hint: fmt.Sprintf("Try again in %s, at %s.", inAWhile(wait), s.now().Add(wait+time.Second).Format("15:04:05")),
@@ -64,19 +64,37 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 		s.showSignIn(w, r, status, view)
 		return
 	}
-	if old, ok := s.cookies.session(r); ok {
-		s.streams.end(old)
+	s.gate.prove(by, s.now())
+	if err := s.endOld(r); err != nil {
+		s.fail(w, r, visitor{}, err)
+		return
 	}
 	s.cookies.give(w, session)
 	http.Redirect(w, r, view.Next, http.StatusSeeOther)
 }
 
-// signOut ends the session and the streams that it holds open.
-func (s *site) signOut(w http.ResponseWriter, r *http.Request, v visitor) error {
-	if err := s.desk.SignOut(v.session); err != nil && !errors.Is(err, desk.ErrSignedOut) {
+// endOld ends the session that the browser had, if any: the new one takes its
+// place in the cookie, and nobody could sign out of it any more.
+func (s *site) endOld(r *http.Request) error {
+	if old, ok := s.cookies.session(r); ok {
+		return s.end(old)
+	}
+	return nil
+}
+
+// end ends a session and the streams that it holds open.
+func (s *site) end(session desk.Session) error {
+	if err := s.desk.SignOut(session); err != nil {
 		return err
 	}
-	s.streams.end(v.session)
+	s.streams.end(session)
+	return nil
+}
+
+func (s *site) signOut(w http.ResponseWriter, r *http.Request, v visitor) error {
+	if err := s.end(v.session); err != nil {
+		return err
+	}
 	s.cookies.take(w)
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	return nil

@@ -9,7 +9,7 @@
 // outside the node, so it works on a network without internet. No error text
 // reaches a page: officers get sentences, the log gets the fault.
 //
-// The node's wiring calls New and Server.
+// The node's wiring calls New, Server and Listen.
 package web
 
 import (

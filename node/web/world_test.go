@@ -54,7 +54,7 @@ type world struct {
 // open is a world whose pages are served on loopback.
 func open(t testing.TB) *world {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := web.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,14 +171,18 @@ func (w *world) raises(c casefile.Case, agency directory.AgencyID, theirs byte, 
 		w.t.Fatal(err)
 	}
 	p := alert.Pair{Case: c.ID, Agency: agency, Theirs: token.CasePointer{theirs}}
-	var raised []alert.Alert
+	var raised alert.Alert
 	err = w.store.Update(func(tx *store.Tx) error {
-		err := tx.Raise(p, alert.Ground{Identifier: i, Handling: h, At: w.clock()})
-		raised = tx.Raised()
-		return err
+		return tx.Raise(p, alert.Ground{Identifier: i, Handling: h, At: w.clock()})
 	})
 	if err == nil {
-		err = w.desk.Raised(raised)
+		err = w.store.View(func(tx *store.Tx) (err error) {
+			raised, err = tx.Alert(p.ID())
+			return err
+		})
+	}
+	if err == nil {
+		err = w.desk.Raised([]alert.Alert{raised})
 	}
 	if err != nil {
 		w.t.Fatal(err)

@@ -54,7 +54,7 @@ func (e Entry) check() error {
 func (b Batch) Message() *wire.Batch {
 	m := &wire.Batch{Head: &wire.Head{
 		Author: string(b.Head.Author), Number: b.Head.Number, Hash: b.Head.Hash[:], Signature: b.Head.Signature,
-	}}
+	}, Last: b.Last}
 	for i := range b.Entries {
 		e := &b.Entries[i]
 		m.Entries = append(m.Entries, &wire.Entry{
@@ -70,7 +70,7 @@ func FromMessage(m *wire.Batch) (Batch, error) {
 	if err != nil {
 		return Batch{}, err
 	}
-	b := Batch{Head: head}
+	b := Batch{Head: head, Last: m.Last}
 	if len(m.Entries) > wire.MaxBatch {
 		return Batch{}, fmt.Errorf("%w: %d entries in a batch, at most %d", ErrMalformed, len(m.Entries), wire.MaxBatch)
 	}

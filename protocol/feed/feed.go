@@ -93,6 +93,7 @@ func (h Head) Verified(key wire.Peer) bool {
 type Batch struct {
 	Entries []Entry
 	Head    Head
+	Last    uint64 // number of the last entry that the sender has
 }
 
 // Verify checks that b continues the feed of author, whose key signs it, from

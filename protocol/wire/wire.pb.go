@@ -349,6 +349,7 @@ type Batch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entries       []*Entry               `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	Head          *Head                  `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
+	Last          uint64                 `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"` // number of the last entry that the sender has of this feed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,6 +396,13 @@ func (x *Batch) GetHead() *Head {
 		return x.Head
 	}
 	return nil
+}
+
+func (x *Batch) GetLast() uint64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
 }
 
 // Ack says that everything up to number is on the subscriber's disk.
@@ -2188,10 +2196,11 @@ const file_wire_proto_rawDesc = "" +
 	"\x06author\x18\x01 \x01(\tR\x06author\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\fR\x04hash\x12\x1c\n" +
-	"\tsignature\x18\x04 \x01(\fR\tsignature\"^\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\"r\n" +
 	"\x05Batch\x12-\n" +
 	"\aentries\x18\x01 \x03(\v2\x13.interlock.v1.EntryR\aentries\x12&\n" +
-	"\x04head\x18\x02 \x01(\v2\x12.interlock.v1.HeadR\x04head\"\x1d\n" +
+	"\x04head\x18\x02 \x01(\v2\x12.interlock.v1.HeadR\x04head\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\x04R\x04last\"\x1d\n" +
 	"\x03Ack\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"\xa3\x01\n" +
 	"\x06Server\x12\x14\n" +
