@@ -128,18 +128,22 @@ func (s *Server) serveDirectory(ctx context.Context, st *link.Stream) error {
 	}()
 	alive := time.NewTicker(wire.Heartbeat)
 	defer alive.Stop()
-	for have := follow.Version; ; {
+	for have, due := follow.Version, true; ; {
 		signed, d, changed := s.published.get()
 		update := &wire.DirectoryUpdate{}
 		if d != nil && d.Version > have {
-			update.Signed, have = signed, d.Version
+			update.Signed, have, due = signed, d.Version, true
 		}
-		if err := st.Send(update); err != nil {
-			return err
+		if due {
+			if err := st.Send(update); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-changed:
+			due = false
 		case <-alive.C:
+			due = true
 		case <-ctx.Done():
 			return nil
 		}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 
 	"interlock/crypto/oprf"
 	"interlock/protocol/link"
@@ -69,7 +70,7 @@ type Cluster struct {
 	layer     *streamLayer
 	transport *raft.NetworkTransport
 	raft      *raft.Raft
-	journal   *journal
+	journal   *raftboltdb.BoltStore
 	closed    chan struct{}
 	once      sync.Once // of Close
 }
@@ -112,7 +113,7 @@ func Open(o Options) (*Cluster, error) {
 
 func (c *Cluster) start(state *registry.State) (err error) {
 	logger := bridge(c.log, c.peers)
-	if c.journal, err = openLog(c.folder, logger); err != nil {
+	if c.journal, err = openLog(c.folder); err != nil {
 		return err
 	}
 	defer func() {
@@ -189,7 +190,10 @@ func (c *Cluster) close() error {
 	if stop := c.raft.Shutdown().Error(); stop != nil {
 		err = errors.Join(err, fmt.Errorf("stop raft: %w", stop))
 	}
-	err = errors.Join(err, c.journal.Close(), c.folder.Release())
+	if stop := c.journal.Close(); stop != nil {
+		err = errors.Join(err, fmt.Errorf("close log: %w", stop))
+	}
+	err = errors.Join(err, c.folder.Release())
 	c.changed.notify()
 	return err
 }

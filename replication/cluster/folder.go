@@ -49,14 +49,6 @@ func (f *Folder) Release() error {
 	return nil
 }
 
-func (f *Folder) sub(name string) (string, error) {
-	dir := filepath.Join(f.path, name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make folder: %w", err)
-	}
-	return dir, nil
-}
-
 // network returns the network that the folder has taken part in, nil for none.
 func (f *Folder) network() (*directory.GenesisHash, error) {
 	b, err := os.ReadFile(filepath.Join(f.path, networkFile))

@@ -3,53 +3,32 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
-	wal "github.com/hashicorp/raft-wal"
-	"github.com/hashicorp/raft-wal/metadb"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 
-	"interlock/protocol/wire"
 	"interlock/replication/registry"
 )
 
-// segmentSize is the size of one file of the log, which is taken up at once.
-const segmentSize = 4 * wire.MiB
-
-// journal is the log and the votes.
-type journal struct {
-	*wal.WAL
-	meta *metadb.BoltMetaDB
-}
+// logFile holds the log and the votes.
+const logFile = "log.bolt"
 
 // openLog opens the log and the votes. Every append is synced before raft
 // hears of it.
-func openLog(f *Folder, logger hclog.Logger) (*journal, error) {
-	dir, err := f.sub("log")
+func openLog(f *Folder) (*raftboltdb.BoltStore, error) {
+	log, err := raftboltdb.NewBoltStore(filepath.Join(f.path, logFile))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open log: %w", err)
 	}
-	meta := &metadb.BoltMetaDB{}
-	w, err := wal.Open(dir, wal.WithMetaStore(meta), wal.WithSegmentSize(segmentSize), wal.WithLogger(logger))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open log: %w", err), meta.Close())
-	}
-	return &journal{WAL: w, meta: meta}, nil
-}
-
-// Close closes the log, and the votes, which raft-wal leaves open and locked.
-func (j *journal) Close() error {
-	if err := errors.Join(j.WAL.Close(), j.meta.Close()); err != nil {
-		return fmt.Errorf("close log: %w", err)
-	}
-	return nil
+	return log, nil
 }
 
 // found writes the first configuration, all servers of the genesis, into a
 // folder that never took part. Every server writes the same, so it does not
 // matter which is first. A folder that took part, and has no log any more, may
 // have voted for somebody: it must not begin anew.
-func found(f *Folder, s *registry.State, config *raft.Config, w *journal, snapshots raft.SnapshotStore, transport raft.Transport) error {
+func found(f *Folder, s *registry.State, config *raft.Config, log *raftboltdb.BoltStore, snapshots raft.SnapshotStore, transport raft.Transport) error {
 	took, err := f.network()
 	if err != nil {
 		return err
@@ -57,7 +36,7 @@ func found(f *Folder, s *registry.State, config *raft.Config, w *journal, snapsh
 	if took != nil && *took != s.Hash {
 		return ErrOtherNetwork
 	}
-	exists, err := raft.HasExistingState(w, w, snapshots)
+	exists, err := raft.HasExistingState(log, log, snapshots)
 	if err != nil {
 		return fmt.Errorf("look for state: %w", err)
 	}
@@ -67,7 +46,7 @@ func found(f *Folder, s *registry.State, config *raft.Config, w *journal, snapsh
 	case took != nil:
 		return ErrStateLost
 	case !exists:
-		if err := raft.BootstrapCluster(config, w, w, snapshots, transport, voters(s)); err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
+		if err := raft.BootstrapCluster(config, log, log, snapshots, transport, voters(s)); err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
 			return fmt.Errorf("found cluster: %w", err)
 		}
 	}
