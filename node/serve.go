@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -71,6 +73,8 @@ func (w Web) proxy(origin *url.URL) netip.Prefix {
 // serve runs one server until the node closes.
 func (n *Node) serve(s *http.Server, run func(*http.Server) error) {
 	s.BaseContext = func(net.Listener) context.Context { return n.ctx }
+	// What net/http would log names officers' addresses, and what browsers sent.
+	s.ErrorLog = log.New(io.Discard, "", 0)
 	n.tasks.Go(func() {
 		if err := run(s); !errors.Is(err, http.ErrServerClosed) {
 			n.failed <- err

@@ -228,6 +228,9 @@ func (n *Node) Status() desk.NetworkStatus {
 		n.o.Log.Error("waiting identifiers could not be counted", "cause", err)
 	}
 	st.Waiting = waiting
+	for _, c := range n.host.Counts() {
+		st.Refused = append(st.Refused, desk.Refused{Protocol: c.Protocol, Code: c.Code.String(), By: c.By, Count: c.N})
+	}
 	d := n.roster.Directory()
 	if d == nil {
 		return st

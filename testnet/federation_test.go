@@ -209,8 +209,8 @@ func TestASuspendedMemberIsCutOffAndMatchesNothingMore(t *testing.T) {
 // TestAStrangerGetsNothingButAClosedStream opens every protocol at a node and
 // at a registry server, as a host that is no member.
 func TestAStrangerGetsNothingButAClosedStream(t *testing.T) {
-	net := Start(t, Plan{Agencies: Members("denver-pd")})
-	denver := net.Agency("denver-pd")
+	net := Start(t, Plan{Agencies: Members("denver-pd", "boulder-so")})
+	denver, boulder := net.Agency("denver-pd"), net.Agency("boulder-so")
 	keys, err := vault.GenerateKeys(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -251,5 +251,19 @@ func TestAStrangerGetsNothingButAClosedStream(t *testing.T) {
 				t.Errorf("%s answers a stranger on %s: %v", name, p.ID, err)
 			}
 		}
+	}
+	// The same addresses answer whoever may ask, so it is not they that are wrong.
+	member, err := boulder.Node().Host().Open(t.Context(), denver.Peer(), wire.ProtocolFeed)
+	if err != nil {
+		t.Fatalf("a member is refused: %v", err)
+	}
+	member.Reset(wire.CodeNone)
+	s, err := stranger.Open(t.Context(), server.Peer(), wire.ProtocolAdmission)
+	var resp wire.AdmissionResponse
+	if err == nil {
+		err = errors.Join(s.Send(&wire.AdmissionRequest{}), s.Receive(&resp))
+	}
+	if err != nil || resp.Status != uint32(directory.Unknown) || resp.Directory != nil || resp.Federation != nil {
+		t.Errorf("an applicant's question is answered with status %d, %v; want unknown and nothing else", resp.Status, err)
 	}
 }

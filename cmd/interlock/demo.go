@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -40,24 +41,43 @@ func (c demoCmd) Run(ctx context.Context, out io.Writer, errs stderr) (err error
 	defer cancel()
 	d, err := demo.Start(up, o)
 	if err != nil {
-		return err
+		return unlessInterrupted(ctx, out, err)
 	}
 	defer func() { err = errors.Join(err, d.Net.Close()) }()
 	r, err := d.Await(up)
 	if err != nil {
-		return err
+		return unlessInterrupted(ctx, out, err)
 	}
 	if c.Check {
-		err := json.NewEncoder(out).Encode(r)
-		if err == nil && !r.Right() {
-			err = errAlertsDiffer
-		}
-		return err
+		return check(out, errs, r)
 	}
 	welcome(out, d, r)
 	<-ctx.Done()
 	fmt.Fprintln(out, "\nShutting down.")
 	return nil
+}
+
+// unlessInterrupted is err, but nothing where the visitor ended the demo before
+// it stood.
+func unlessInterrupted(ctx context.Context, out io.Writer, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	fmt.Fprintln(out, "\nShutting down.")
+	return nil
+}
+
+// check prints the result, and which alerts differ where some do.
+func check(out, errs io.Writer, r demo.Result) error {
+	if err := json.NewEncoder(out).Encode(r); err != nil || r.Right() {
+		return err
+	}
+	for what, meetings := range map[string][]string{"missing": r.Missing, "unexpected": r.Unexpected} {
+		for _, m := range meetings {
+			fmt.Fprintf(errs, "%s: %s\n", what, strings.ReplaceAll(m, "\n", " "))
+		}
+	}
+	return errAlertsDiffer
 }
 
 // progress draws a bar over the files imported.

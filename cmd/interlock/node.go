@@ -207,5 +207,11 @@ func (c nodeStatusCmd) Run(ctx context.Context, out io.Writer) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", m.Agency.Name, link, m.Have, m.Head, heard, m.Trouble)
 	}
+	if len(st.Network.Refused) > 0 {
+		fmt.Fprintln(w, "\nREFUSED\tCODE\tBY\tTIMES")
+	}
+	for _, r := range st.Network.Refused {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", r.Protocol, r.Code, r.By, r.Count)
+	}
 	return w.Flush()
 }

@@ -87,6 +87,15 @@ type NetworkStatus struct {
 	RegistryReachable bool
 	Waiting           int // identifiers whose token is still to be had; at most 1,000 are counted
 	Members           []MemberLine
+	Refused           []Refused
+}
+
+// Refused counts the streams and connections that ended with a code.
+type Refused struct {
+	Protocol string
+	Code     string
+	By       string // "us" or "peer"
+	Count    uint64
 }
 
 // MemberLine is one other agency.

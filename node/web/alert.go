@@ -36,7 +36,7 @@ func (s *site) alertPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 		Path: alertPath(l), Seen: l.Seen, SeenBy: officers(l.SeenBy),
 		Agency: l.Agency.Name, Jurisdiction: l.Agency.Jurisdiction, Contact: l.Agency.Contact,
 		CasePath: casePath(l.Case.ID), CaseNumber: l.Case.Number, CaseTitle: l.Case.Title,
-		Count: many(len(l.Grounds), "identifier", "identifiers"), Raised: s.at(l.Raised),
+		Count: many(l.Total, "identifier", "identifiers"), Raised: s.at(l.Raised),
 		Handling: strict.String(), Rule: handlingRule(strict),
 	}
 	for _, g := range l.Grounds {

@@ -72,7 +72,7 @@ func (s *site) card(l desk.AlertLine) alertCard {
 	}
 	for i, g := range l.Grounds {
 		if i == shownGrounds {
-			card.More = "and " + many(len(l.Grounds)-i, "other", "others")
+			card.More = "and " + many(l.Total-i, "other", "others")
 			break
 		}
 		card.Grounds = append(card.Grounds, s.ground(g))

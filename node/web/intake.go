@@ -22,6 +22,7 @@ type handedIn struct {
 	text    string
 	files   int
 	reports []intake.Report // of the text first, where there is one
+	unread  []*casefile.Sentence
 }
 
 // What is wrong with a paste or upload as a whole.
@@ -70,8 +71,14 @@ func (s *site) readHandedIn(r *http.Request) (in handedIn, err error) {
 			return in, err
 		}
 	}
-	if len(in.reports) == 0 {
+	switch {
+	case len(in.reports) == 0 && len(in.unread) > 0:
+		return in, in.unread[0]
+	case len(in.reports) == 0:
 		return in, errNothing
+	}
+	for _, u := range in.unread {
+		in.reports[0].Problems = append(in.reports[0].Problems, intake.Problem{Sentence: u.Error()})
 	}
 	return in, nil
 }
@@ -95,6 +102,11 @@ func (s *site) readPart(in *handedIn, part *multipart.Part) error {
 			return errFiles
 		}
 		report, err := intake.Read(part.FileName(), part, s.region)
+		var unread *casefile.Sentence
+		if errors.As(err, &unread) {
+			in.unread = append(in.unread, unread) // the other files are kept
+			return nil
+		}
 		if err != nil {
 			return cutShort(err)
 		}

@@ -69,6 +69,16 @@ func TestWhatWasFoundIsShownBeforeItIsSaved(t *testing.T) {
 	says(t, page, "1 identifier saved, 1 was already held.")
 }
 
+func TestAFileThatCannotBeReadLeavesTheOthers(t *testing.T) {
+	w := open(t)
+	w.opens("m.okafor", "DPD-1", "")
+	b := w.signsIn("m.okafor")
+	page := b.hands("/cases/1/intake", "", "good.csv", "mail\nkid@mail.example.com\n", "picture.jpg", "\xff\xd8\xff\xe0\x00\x10JFIF\x00", "more.txt", "j.doe@example.org")
+	says(t, page, "kid@mail.example.com", "j.doe@example.org", "picture.jpg is a picture")
+	page = b.hands("/cases/1/intake", "", "picture.jpg", "\xff\xd8\xff\xe0\x00\x10JFIF\x00")
+	says(t, page, "picture.jpg is a picture")
+}
+
 func TestNoMatchSaysWhatWasCheckedAndWhatNot(t *testing.T) {
 	w := open(t)
 	w.opens("m.okafor", "DPD-1", "")

@@ -128,7 +128,7 @@ func (s *site) grounds(v visitor, id casefile.CaseID) (map[alert.ID]int, error) 
 	}
 	counts := make(map[alert.ID]int, len(f.Alerts))
 	for _, a := range f.Alerts {
-		counts[a.ID] = len(a.Grounds)
+		counts[a.ID] = a.Total
 	}
 	return counts, nil
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"strings"
@@ -8,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"interlock/node/intake"
 	"interlock/node/store"
+	"interlock/protocol/identifier"
 	"interlock/testnet/sample"
 )
 
@@ -37,7 +40,7 @@ func TestTheSampleCasesMeetExactlyAsTheirListSays(t *testing.T) {
 	defer cancel()
 	var log captured
 	d, err := Start(ctx, Options{
-		Dir: t.TempDir(), Say: func(string) {}, Step: func(int, int) {},
+		Dir: t.TempDir(), Pages: true, Say: func(string) {}, Step: func(int, int) {},
 		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -105,6 +108,9 @@ func (d *Demo) secrets(t *testing.T) []string {
 	for _, a := range sample.Agencies() {
 		for _, c := range a.Cases {
 			list = append(list, c.Number, c.Title)
+			for _, f := range c.Files {
+				list = append(list, written(t, f, a.Region)...)
+			}
 		}
 		for _, o := range a.Officers {
 			list = append(list, o.Name, o.FullName)
@@ -112,6 +118,22 @@ func (d *Demo) secrets(t *testing.T) []string {
 	}
 	for _, s := range d.SignIns {
 		list = append(list, s.Password)
+	}
+	return list
+}
+
+// written is how a file spells its identifiers, where that says anything.
+func written(t *testing.T, f sample.File, region string) []string {
+	t.Helper()
+	r, err := intake.Read(f.Name, bytes.NewReader(f.Content), identifier.Region(region))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, item := range r.Items {
+		if len(item.Raw) > 6 {
+			list = append(list, item.Raw)
+		}
 	}
 	return list
 }
