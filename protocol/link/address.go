@@ -33,7 +33,8 @@ func peerOf(id peer.ID) (wire.Peer, bool) {
 }
 
 // ParseAddress checks that a Host can listen on s or dial it: /ip4, /ip6, /dns,
-// /dns4 or /dns6, then /tcp or /udp with /quic-v1.
+// /dns4 or /dns6, then /tcp or /udp with /quic-v1. It holds visible ASCII
+// alone, so that it can be shown to people.
 func ParseAddress(s string) error {
 	_, err := parseAddress(s)
 	return err
@@ -42,6 +43,9 @@ func ParseAddress(s string) error {
 func parseAddress(s string) (ma.Multiaddr, error) {
 	if len(s) > maxAddress {
 		return nil, fmt.Errorf("address of %d characters, want at most %d", len(s), maxAddress)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, fmt.Errorf("address %+q: holds more than visible ASCII characters", s)
 	}
 	a, err := ma.NewMultiaddr(s)
 	if err != nil {

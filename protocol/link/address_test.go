@@ -75,6 +75,27 @@ func TestOnlyUsableAddressesParse(t *testing.T) {
 	}
 }
 
+func TestAnAddressHidesNothingFromWhoReadsIt(t *testing.T) {
+	id := idOf(wire.PeerOf(newKey(t))).String()
+	for _, name := range []string{
+		"a\u009b31mb", "a\u202eb", "a\x1b[31mb", "a\nb", "a b", "a\x00b", "a\x7fb", "a\xffb", "ex\u00e4mple.org", "\u0430.example.org",
+	} {
+		s := "/dns4/" + name + "/tcp/4001"
+		if err := ParseAddress(s); err == nil {
+			t.Errorf("%+q: no error", s)
+		} else if hidden(err.Error()) {
+			t.Errorf("the error itself holds what it refuses: %+q", err)
+		}
+		if _, _, err := SplitAddress(s + "/p2p/" + id); err == nil {
+			t.Errorf("split %+q: no error", s)
+		}
+	}
+}
+
+func hidden(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
 func TestAddressesSplitAndJoin(t *testing.T) {
 	p := wire.PeerOf(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
 	const id = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"
@@ -111,11 +132,15 @@ func FuzzSplitAddress(f *testing.F) {
 	f.Add(JoinAddress(p, "/ip6/::1/udp/4001/quic-v1"))
 	f.Add(JoinAddress(p, "/ip6/0:0::1/tcp/0001"))
 	f.Add(JoinAddress(p, "/dns/a%2Fb/tcp/1"))
+	f.Add(JoinAddress(p, "/dns4/a\u202eb/tcp/1"))
 	f.Add("/ip4/192.0.2.1/tcp/4001/p2p/bafzaajaiaejcbx2k")
 	f.Fuzz(func(t *testing.T, s string) {
 		p, addr, err := SplitAddress(s)
 		if err != nil {
 			return
+		}
+		if hidden(addr) {
+			t.Errorf("%+q: holds what cannot be seen", addr)
 		}
 		again, bare, err := SplitAddress(JoinAddress(p, addr))
 		if err != nil || again != p || bare != addr {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
-	manet "github.com/multiformats/go-multiaddr/net"
 )
 
 // Where strangers may apply, any key gets a connection. These keep them from
@@ -14,6 +13,7 @@ import (
 const (
 	maxApplicants     = 64 // connections of applicants
 	addressApplicants = 4  // of them from one address, off loopback
+	networkApplicants = 8  // and from one network
 	applicantLife     = time.Minute
 )
 
@@ -24,11 +24,11 @@ type applicants struct {
 
 	mu    sync.Mutex
 	conns map[network.Conn]applicant
-	from  map[netip.Prefix]int
+	crowd *crowd
 }
 
 type applicant struct {
-	from  netip.Prefix
+	from  netip.Addr
 	timer *time.Timer
 }
 
@@ -36,20 +36,19 @@ func newApplicants() *applicants {
 	return &applicants{
 		life:  applicantLife,
 		conns: make(map[network.Conn]applicant),
-		from:  make(map[netip.Prefix]int),
+		crowd: newCrowd(addressApplicants, networkApplicants),
 	}
 }
 
 // add counts c and calls expire when its time is over. It reports false, and
 // counts nothing, where there is no room.
 func (a *applicants) add(c network.Conn, expire func()) bool {
-	from := neighbourhood(c)
+	from := addrOf(c.RemoteMultiaddr())
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.conns) >= maxApplicants || (!from.Addr().IsLoopback() && a.from[from] >= addressApplicants) {
+	if len(a.conns) >= maxApplicants || !a.crowd.enter(from) {
 		return false
 	}
-	a.from[from]++
 	a.conns[c] = applicant{from: from, timer: time.AfterFunc(a.life, expire)}
 	return true
 }
@@ -63,9 +62,7 @@ func (a *applicants) remove(c network.Conn) {
 	}
 	one.timer.Stop()
 	delete(a.conns, c)
-	if a.from[one.from]--; a.from[one.from] == 0 {
-		delete(a.from, one.from)
-	}
+	a.crowd.leave(one.from)
 }
 
 func (a *applicants) has(c network.Conn) bool {
@@ -73,24 +70,4 @@ func (a *applicants) has(c network.Conn) bool {
 	defer a.mu.Unlock()
 	_, ok := a.conns[c]
 	return ok
-}
-
-// neighbourhood is what counts as one address: an IPv4 address, or the /64 that
-// one IPv6 subscriber has to himself. What has no IP is one neighbourhood.
-func neighbourhood(c network.Conn) netip.Prefix {
-	ip, err := manet.ToIP(c.RemoteMultiaddr())
-	if err != nil {
-		return netip.Prefix{}
-	}
-	addr, _ := netip.AddrFromSlice(ip)
-	addr = addr.Unmap()
-	bits := 64
-	if addr.Is4() || addr.IsLoopback() {
-		bits = addr.BitLen()
-	}
-	prefix, err := addr.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return prefix
 }

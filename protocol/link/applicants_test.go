@@ -89,7 +89,8 @@ func TestOneAddressHasFewApplicants(t *testing.T) {
 	}{
 		"one IPv4 address":        {[]string{"/ip4/192.0.2.1/tcp/1"}, addressApplicants},
 		"one IPv6 network":        {[]string{"/ip6/2001:db8::1/tcp/1", "/ip6/2001:db8::2/tcp/1"}, addressApplicants},
-		"two IPv4 addresses":      {[]string{"/ip4/192.0.2.1/tcp/1", "/ip4/192.0.2.2/tcp/1"}, 2 * addressApplicants},
+		"two IPv4 addresses":      {[]string{"/ip4/192.0.2.1/tcp/1", "/ip4/198.51.100.1/tcp/1"}, 2 * addressApplicants},
+		"two /64s of one site":    {[]string{"/ip6/2001:db8::1/tcp/1", "/ip6/2001:db8:0:1::1/tcp/1"}, networkApplicants},
 		"loopback":                {[]string{"/ip4/127.0.0.1/tcp/1"}, maxApplicants},
 		"IPv4 in IPv6's clothing": {[]string{"/ip6/::ffff:192.0.2.1/tcp/1", "/ip4/192.0.2.1/tcp/1"}, addressApplicants},
 	}
@@ -115,8 +116,8 @@ func TestOneAddressHasFewApplicants(t *testing.T) {
 				a.remove(c)
 				a.remove(c)
 			}
-			if len(a.conns) != 0 || len(a.from) != 0 {
-				t.Errorf("after all had gone: %d connections from %d addresses", len(a.conns), len(a.from))
+			if len(a.conns) != 0 || a.crowd.all != 0 || len(a.crowd.from) != 0 {
+				t.Errorf("after all had gone: %d connections from %d addresses", len(a.conns), len(a.crowd.from))
 			}
 		})
 	}

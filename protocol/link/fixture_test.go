@@ -191,7 +191,7 @@ type bare struct {
 func newBare(t testing.TB, listen ...string) *bare {
 	t.Helper()
 	key := newKey(t)
-	s, err := newStack(key, openGate{})
+	s, err := newStack(key, openGate{}, func(peer.ID) bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}

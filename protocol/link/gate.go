@@ -23,6 +23,12 @@ func (h *Host) standing(p wire.Peer) wire.Role {
 	return h.roles(p)
 }
 
+// isApplicant reports whether id is an applicant and nothing else.
+func (h *Host) isApplicant(id peer.ID) bool {
+	p, ok := peerOf(id)
+	return ok && h.roles(p) == wire.Applicant
+}
+
 // admits reports whether id may connect. Applicants come, and are not gone to.
 func (h *Host) admits(dir network.Direction, id peer.ID) bool {
 	p, ok := peerOf(id)
@@ -45,7 +51,7 @@ func (g gate) InterceptAddrDial(id peer.ID, _ ma.Multiaddr) bool {
 }
 
 // InterceptAccept comes before anything is known of the other side; how many
-// connections one address may open is for the resource manager.
+// connections one address may open is for limits.
 func (g gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 
 // InterceptSecured comes with the other side's key: a stranger ends here.
@@ -62,6 +68,7 @@ func (g gate) InterceptSecured(dir network.Direction, id peer.ID, _ network.Conn
 
 // InterceptUpgraded asks again, for a handshake takes time.
 func (g gate) InterceptUpgraded(c network.Conn) (bool, control.DisconnectReason) {
+	settled(c)
 	return g.h.admits(c.Stat().Direction, c.RemotePeer()), 0
 }
 
@@ -82,7 +89,7 @@ func (h *Host) watch() network.Notifiee {
 // asked, and before Review could see the connection, is noticed here.
 func (h *Host) connected(c network.Conn) {
 	p, ok := peerOf(c.RemotePeer())
-	if !ok || !h.admits(c.Stat().Direction, c.RemotePeer()) {
+	if !ok || !h.admits(c.Stat().Direction, c.RemotePeer()) || h.stack.limits.grade(c.RemotePeer()) != nil {
 		h.drop(c, network.ConnGated)
 		return
 	}

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/x/rate"
 )
@@ -17,6 +17,8 @@ const (
 	maxConns     = 4096 // each way
 	maxStreams   = 32768
 	maxShaking   = 512     // connections before their peer is known
+	addrShaking  = 16      // of them from one address, off loopback
+	netShaking   = 32      // and from one network
 	maxMemory    = 2 << 30 // promised to receive windows, and mostly not used
 	peerConns    = 8       // each way
 	peerStreams  = 256     // each way
@@ -25,7 +27,23 @@ const (
 	addressRate  = 32   // new ones a second
 )
 
-func newLimits() (network.ResourceManager, error) {
+// What a peer may hold that is an applicant and nothing else, over all its
+// connections: any key can be one. TCP's multiplexer sets 256 KiB aside for
+// each stream before anybody is asked about the stream.
+const (
+	applicantStreams = 2
+	applicantMemory  = 1 << 20
+)
+
+func applicantLimit() rcmgr.Limit {
+	return rcmgr.BaseLimit{
+		StreamsInbound: applicantStreams, StreamsOutbound: applicantStreams, Streams: applicantStreams,
+		Memory:       applicantMemory,
+		ConnsInbound: peerConns, ConnsOutbound: peerConns, Conns: 2 * peerConns, FD: 2 * peerConns,
+	}
+}
+
+func newLimits(applicant func(peer.ID) bool) (*limits, error) {
 	streams := rcmgr.ResourceLimits{
 		StreamsInbound: maxStreams, StreamsOutbound: maxStreams, Streams: 2 * maxStreams, Memory: maxMemory,
 	}
@@ -35,7 +53,7 @@ func newLimits() (network.ResourceManager, error) {
 		StreamsInbound: peerStreams, StreamsOutbound: peerStreams, Streams: 2 * peerStreams, Memory: peerMemory,
 		ConnsInbound: peerConns, ConnsOutbound: peerConns, Conns: 2 * peerConns, FD: 2 * peerConns,
 	}
-	limits := rcmgr.PartialLimitConfig{
+	numbers := rcmgr.PartialLimitConfig{
 		System: system,
 		Transient: rcmgr.ResourceLimits{
 			ConnsInbound: maxShaking, ConnsOutbound: maxShaking, Conns: 2 * maxShaking, FD: maxShaking,
@@ -45,12 +63,20 @@ func newLimits() (network.ResourceManager, error) {
 		ProtocolPeerDefault: onePeer,
 		PeerDefault:         onePeer,
 	}.Build(rcmgr.DefaultLimits.AutoScale())
-	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits),
+	manager, err := rcmgr.NewResourceManager(peerLimiter{rcmgr.NewFixedLimiter(numbers)},
 		rcmgr.WithMetricsDisabled(),
 		rcmgr.WithLimitPerSubnet(
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: addressConns}},
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: addressConns}}),
 		rcmgr.WithConnRateLimiters(connRates()))
+	if err != nil {
+		return nil, err
+	}
+	return &limits{
+		ResourceManager: manager,
+		applicant:       applicant,
+		shaking:         newCrowd(addrShaking, netShaking),
+	}, nil
 }
 
 // connRates limits how fast one address may connect, except loopback.

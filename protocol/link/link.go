@@ -113,7 +113,7 @@ func New(o Options) (*Host, error) {
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	var err error
-	if h.stack, err = newStack(o.Key, gate{h}); err != nil {
+	if h.stack, err = newStack(o.Key, gate{h}, h.isApplicant); err != nil {
 		h.cancel()
 		return nil, fmt.Errorf("set up libp2p: %w", err)
 	}

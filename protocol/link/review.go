@@ -25,6 +25,9 @@ func (h *Host) Review() {
 		if !asked {
 			role = h.standing(p)
 			roles[p] = role
+			if err := h.stack.limits.grade(c.RemotePeer()); err != nil {
+				role = wire.Nobody
+			}
 		}
 		if role != wire.Applicant {
 			h.applicants.remove(c)

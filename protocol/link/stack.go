@@ -47,10 +47,12 @@ type stack struct {
 	swarm  *swarm.Swarm
 	store  peerstore.Peerstore
 	udp    *quicreuse.ConnManager
-	limits network.ResourceManager
+	limits *limits
 }
 
-func newStack(key ed25519.PrivateKey, gate connmgr.ConnectionGater) (*stack, error) {
+// newStack makes a stack; applicant says which peers get no more than what an
+// applicant may hold.
+func newStack(key ed25519.PrivateKey, gate connmgr.ConnectionGater, applicant func(peer.ID) bool) (*stack, error) {
 	// libp2p's own log lines name whole keys and addresses.
 	gologshim.SetDefaultHandler(slog.DiscardHandler)
 	identity, err := crypto.UnmarshalEd25519PrivateKey(key)
@@ -62,6 +64,9 @@ func newStack(key ed25519.PrivateKey, gate connmgr.ConnectionGater) (*stack, err
 		return nil, err
 	}
 	s := &stack{}
+	if s.limits, err = newLimits(applicant); err != nil {
+		return nil, err
+	}
 	if err := s.assemble(id, identity, gate); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -70,9 +75,6 @@ func newStack(key ed25519.PrivateKey, gate connmgr.ConnectionGater) (*stack, err
 
 func (s *stack) assemble(id peer.ID, key crypto.PrivKey, gate connmgr.ConnectionGater) error {
 	var err error
-	if s.limits, err = newLimits(); err != nil {
-		return err
-	}
 	if s.store, err = pstoremem.NewPeerstore(); err != nil {
 		return err
 	}
