@@ -38,7 +38,7 @@ func (n *Node) Serve() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l, err := net.Listen("tcp", w.Listen)
+	l, err := web.Listen(w.Listen)
 	if err != nil {
 		return "", fmt.Errorf("web.listen %s: %w", w.Listen, err)
 	}

@@ -113,6 +113,6 @@ func (c registrySuspendCmd) Run(ctx context.Context, out io.Writer) error {
 	if _, _, err := c.decide(ctx, out, centre.Suspend, c.Reason, "Cut this member off?"); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%s is suspended. Every server has cut it off or will within seconds, and members follow.\n", c.Agency)
+	fmt.Fprintf(out, "\n%s is suspended. Servers and members cut it off as the new directory reaches them, within seconds; `interlock registry status` shows how many servers have signed it.\n", c.Agency)
 	return nil
 }

@@ -1,18 +1,15 @@
 package centre
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"github.com/pelletier/go-toml/v2"
 
 	"interlock/crypto/vault"
 	"interlock/protocol/directory"
 	"interlock/protocol/link"
+	"interlock/protocol/settings"
 )
 
 // Config is a registry server's configuration file, registry.toml in its
@@ -50,30 +47,13 @@ func Load(path string) (Config, error) {
 		return Config{}, fmt.Errorf("read configuration: %w", err)
 	}
 	c := Config{dir: filepath.Dir(path)}
-	d := toml.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, fault(err))
+	if err := settings.Decode(b, &c); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := c.check(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
-}
-
-// fault says what is wrong with the TOML, and where, in one line.
-func fault(err error) error {
-	var unknown *toml.StrictMissingError
-	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
-		row, _ := unknown.Errors[0].Position()
-		return fmt.Errorf("line %d: unknown key %q; the keys are server, listen and unlock", row, strings.Join(unknown.Errors[0].Key(), "."))
-	}
-	var bad *toml.DecodeError
-	if errors.As(err, &bad) {
-		row, _ := bad.Position()
-		return fmt.Errorf("line %d: %w", row, bad)
-	}
-	return err
 }
 
 func (c Config) check() error {
@@ -95,13 +75,7 @@ func (c Config) check() error {
 }
 
 // Encode returns the file.
-func (c Config) Encode() ([]byte, error) {
-	b, err := toml.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("encode configuration: %w", err)
-	}
-	return b, nil
-}
+func (c Config) Encode() ([]byte, error) { return settings.Encode(c) }
 
 // path is a file in the server's folder.
 func (c Config) path(name string) string {

@@ -104,6 +104,14 @@ func (m *machine) Restore(from io.ReadCloser) (err error) {
 	if state.Hash != m.state.Hash {
 		return fmt.Errorf("read snapshot: %w", ErrOtherNetwork)
 	}
-	m.state, m.applied = state, binary.BigEndian.Uint64(b)
+	applied := binary.BigEndian.Uint64(b)
+	if applied < m.applied || state.Version() < m.state.Version() {
+		return fmt.Errorf("read snapshot: %w", errBackward)
+	}
+	m.state, m.applied = state, applied
 	return nil
 }
+
+// errBackward refuses a snapshot that would take back what this server has
+// already applied: a suspension, for one.
+var errBackward = errors.New("snapshot older than the state held")

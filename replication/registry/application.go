@@ -39,7 +39,7 @@ func (s *State) apply(m *wire.Application) (change, error) {
 		return nil, nil
 	case waiting && m.Time < s.pending[i].record.Application.Time:
 		return nil, ErrStale
-	case !waiting && len(s.pending) >= MaxPending:
+	case !waiting && !s.knows(agency.Key) && len(s.pending) >= MaxPending:
 		return nil, ErrFull
 	}
 	return func(index uint64) {
@@ -48,6 +48,13 @@ func (s *State) apply(m *wire.Application) (change, error) {
 			Application: m, Hash: hash[:], Number: index,
 		}})
 	}, nil
+}
+
+// knows reports whether key belongs to an agency that was admitted: strangers
+// who fill the list of applications do not keep it from changing its own.
+func (s *State) knows(key wire.Peer) bool {
+	_, ok := s.ids[key]
+	return ok
 }
 
 // checkHolder refuses an id or a key that belongs to somebody else.

@@ -363,3 +363,14 @@ func TestTheApplicantsBytesCannotChangeTheState(t *testing.T) {
 		t.Fatalf("the caller's message is part of the state: %s", diff)
 	}
 }
+
+func TestAFullListKeepsNoMemberFromChangingItsAddress(t *testing.T) {
+	n := newNetwork(t, 1, 2)
+	l := n.log(t)
+	denver := seeded("agency", 0)
+	l.admit(n, denver, "denver-pd", 1)
+	for i := range MaxPending {
+		l.takes(applies(n.application(seeded("flood", i), fmt.Sprintf("flood-%d", i), "", 1)))
+	}
+	l.takes(applies(n.application(denver, "denver-pd", "another desk", 2)))
+}
