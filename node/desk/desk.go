@@ -52,7 +52,8 @@ type Desk struct {
 	flow    Flow
 	network Network
 	now     func() time.Time
-	hashing chan struct{} // holds a place for each password being hashed
+	queue   chan struct{} // holds a place for each password to be hashed
+	hashing chan struct{} // and for each that is being hashed
 	watch   watchers
 }
 
@@ -60,7 +61,8 @@ type Desk struct {
 func New(o Options) *Desk {
 	return &Desk{
 		agency: o.Agency, store: o.Store, flow: o.Flow, network: o.Network, now: o.Now,
-		hashing: make(chan struct{}, hashesAtOnce), watch: watchers{open: map[*watcher]bool{}},
+		queue: make(chan struct{}, hashesWaiting), hashing: make(chan struct{}, hashesAtOnce),
+		watch: watchers{open: map[*watcher]bool{}},
 	}
 }
 

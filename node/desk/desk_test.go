@@ -71,8 +71,14 @@ type room struct {
 
 func newRoom(t *testing.T) *room {
 	t.Helper()
+	return newRoomOn(t, func() (uint64, error) { return 1 << 40, nil })
+}
+
+// newRoomOn is a room on a disk with so much left.
+func newRoomOn(t *testing.T, free func() (uint64, error)) *room {
+	t.Helper()
 	s, err := store.Open(store.Options{
-		Dir: "/store", FS: vfs.NewMem(), Log: slog.New(slog.DiscardHandler), Free: func() (uint64, error) { return 1 << 40, nil },
+		Dir: "/store", FS: vfs.NewMem(), Log: slog.New(slog.DiscardHandler), Free: free,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -240,6 +246,42 @@ func TestAWrongNameAndAWrongPasswordReadAlike(t *testing.T) {
 	_, _, unknown := r.SignIn("nobody", "correct horse battery")
 	if wrong == nil || unknown == nil || wrong.Error() != unknown.Error() {
 		t.Errorf("wrong password: %v; unknown name: %v", wrong, unknown)
+	}
+}
+
+func TestAFullDiskIsSaidToTheOfficerAndNothingIsLost(t *testing.T) {
+	var free uint64 = 1 << 40
+	r := newRoomOn(t, func() (uint64, error) { return free, nil })
+	id := r.opens(t, okafor, "D-1")
+	draft, err := r.Draft(okafor, id, report(t, 2), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free = 1 << 20
+	for what, do := range map[string]func() error{
+		"opening a case": func() error { _, err := r.OpenCase(okafor, casefile.NewCase{Number: "D-2"}); return err },
+		"a note":         func() error { _, err := r.AddNote(okafor, id, "note"); return err },
+		"a draft":        func() error { _, err := r.Draft(okafor, id, report(t, 1), ""); return err },
+		"a save":         func() error { _, err := r.Save(t.Context(), okafor, id, draft, nil); return err },
+	} {
+		var s *casefile.Sentence
+		if err := do(); !errors.As(err, &s) || !strings.Contains(s.Text, "disk") {
+			t.Errorf("%s on a full disk: %v, want a sentence about the disk", what, err)
+		}
+	}
+	free = 1 << 40
+	if got, err := r.Save(t.Context(), okafor, id, draft, nil); err != nil || got.Added != 2 {
+		t.Errorf("the same save once there is room: %+v, %v; want 2 added", got, err)
+	}
+}
+
+func TestACrowdAtTheDoorIsTurnedAwayWithASentence(t *testing.T) {
+	r := newRoom(t)
+	for range hashesWaiting {
+		r.queue <- struct{}{}
+	}
+	if _, _, err := r.SignIn("m.okafor", "correct horse battery"); !errors.Is(err, errCrowd) {
+		t.Errorf("SignIn = %v, want %v", err, errCrowd)
 	}
 }
 

@@ -22,8 +22,10 @@ const (
 	saltSize     = 16
 	hashSize     = 32
 
-	// hashesAtOnce bounds the memory that signing in can take.
-	hashesAtOnce = 2
+	// hashesAtOnce bounds the memory that signing in can take, and
+	// hashesWaiting how many wait for their turn before others are told to.
+	hashesAtOnce  = 2
+	hashesWaiting = 32
 
 	minPassword = 12   // runes
 	maxPassword = 1000 // bytes
@@ -41,25 +43,41 @@ func CheckPassword(p string) error {
 	return nil
 }
 
+// errCrowd is the answer where too many passwords wait to be hashed.
+var errCrowd = &casefile.Sentence{
+	Text: "Too many people are signing in at this moment.", Hint: "Try again in half a minute.",
+}
+
 // hashPassword returns p hashed, as a PHC string.
 func (d *Desk) hashPassword(p string) (string, error) {
 	salt := make([]byte, saltSize)
 	if _, err := rand.Read(salt); err != nil {
 		return "", err
 	}
+	tag, err := d.derive(p, salt)
+	if err != nil {
+		return "", err
+	}
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads,
-		encoding.EncodeToString(salt), encoding.EncodeToString(d.derive(p, salt))), nil
+		encoding.EncodeToString(salt), encoding.EncodeToString(tag)), nil
 }
 
-func (d *Desk) derive(p string, salt []byte) []byte {
+// derive waits for its turn, or returns errCrowd.
+func (d *Desk) derive(p string, salt []byte) ([]byte, error) {
+	select {
+	case d.queue <- struct{}{}:
+		defer func() { <-d.queue }()
+	default:
+		return nil, errCrowd
+	}
 	d.hashing <- struct{}{}
 	defer func() { <-d.hashing }()
-	return argon2.IDKey([]byte(p), salt, argonTime, argonMemory, argonThreads, hashSize)
+	return argon2.IDKey([]byte(p), salt, argonTime, argonMemory, argonThreads, hashSize), nil
 }
 
 // verifyPassword reports whether p has the hash phc. It does the same work
 // whether or not there is a hash to compare with.
-func (d *Desk) verifyPassword(p, phc string) bool {
+func (d *Desk) verifyPassword(p, phc string) (bool, error) {
 	salt, want := make([]byte, saltSize), make([]byte, hashSize)
 	parts := strings.Split(phc, "$")
 	valid := len(parts) == 6 && parts[1] == "argon2id" &&
@@ -75,5 +93,6 @@ func (d *Desk) verifyPassword(p, phc string) bool {
 	if len(p) > maxPassword {
 		p, valid = "", false
 	}
-	return subtle.ConstantTimeCompare(d.derive(p, salt), want) == 1 && valid
+	tag, err := d.derive(p, salt)
+	return err == nil && subtle.ConstantTimeCompare(tag, want) == 1 && valid, err
 }

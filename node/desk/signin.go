@@ -41,7 +41,9 @@ func (d *Desk) SignIn(name, password string) (casefile.Officer, Session, error) 
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return casefile.Officer{}, Session{}, err
 	}
-	if !d.verifyPassword(password, o.Password) {
+	if right, err := d.verifyPassword(password, o.Password); err != nil {
+		return casefile.Officer{}, Session{}, err
+	} else if !right {
 		return casefile.Officer{}, Session{}, &casefile.Sentence{
 			Text: "The name or the password is not right.", Hint: "Ask the node's administrator if you have lost yours.",
 		}
@@ -158,7 +160,9 @@ func (d *Desk) SetPassword(name casefile.OfficerName, password string) error {
 
 // ChangePassword is SetPassword by the officer, who knows the old one.
 func (d *Desk) ChangePassword(by casefile.Officer, old, password string) error {
-	if !d.verifyPassword(old, by.Password) {
+	if right, err := d.verifyPassword(old, by.Password); err != nil {
+		return err
+	} else if !right {
 		return &casefile.Sentence{Text: "The old password is not right."}
 	}
 	return d.SetPassword(by.Name, password)
