@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -39,10 +40,25 @@ func (c deciding) decide(ctx context.Context, out io.Writer, verb centre.Verb, r
 		}
 		asking, cancel := context.WithTimeout(ctx, operatorPatience)
 		defer cancel()
-		after, err = op.DecideOn(asking, verb, subject, reason)
-		return err
+		if after, err = op.DecideOn(asking, verb, subject, reason); err != nil {
+			return err
+		}
+		// One server's word is not enough: what nodes act on is what a majority
+		// signed.
+		switch {
+		case verb == centre.Suspend:
+			return op.Confirm(asking, subject.Agency.ID, directory.Suspended)
+		case verb == centre.Approve && !waits(after, subject):
+			return op.Confirm(asking, subject.Agency.ID, directory.Active)
+		}
+		return nil
 	})
 	return subject, after, err
+}
+
+// waits reports whether the subject still waits for another approval.
+func waits(st *centre.Status, subject centre.Subject) bool {
+	return slices.ContainsFunc(st.Pending, func(s centre.Subject) bool { return s.Number == subject.Number })
 }
 
 // showSubject prints what an operator decides upon.
@@ -113,6 +129,6 @@ func (c registrySuspendCmd) Run(ctx context.Context, out io.Writer) error {
 	if _, _, err := c.decide(ctx, out, centre.Suspend, c.Reason, "Cut this member off?"); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%s is suspended. Servers and members cut it off as the new directory reaches them, within seconds; `interlock registry status` shows how many servers have signed it.\n", c.Agency)
+	fmt.Fprintf(out, "\n%s is suspended: a majority of the servers has signed it, and members cut it off as it reaches them.\n", c.Agency)
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"testing"
+	"time"
 
+	"interlock/protocol/directory"
 	"interlock/protocol/wire"
 	"interlock/replication/registry"
 )
@@ -50,6 +52,31 @@ func TestTwoApplicantsForOneIDAreToldApart(t *testing.T) {
 	}
 	if err := alice.Decide(n.ctx(), Approve, "boulder-pd", ""); !errors.Is(err, ErrNoSubject) {
 		t.Fatalf("got %v, want %v", err, ErrNoSubject)
+	}
+}
+
+func TestADecisionIsConfirmedByWhatAMajoritySigned(t *testing.T) {
+	n := found(t, 3)
+	n.client("denver-pd").applies(0)
+	alice, bob := n.operator("alice"), n.operator("bob")
+	for _, o := range []*Operator{alice, bob} {
+		if err := o.Decide(n.ctx(), Approve, "denver-pd", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := alice.Confirm(n.ctx(), "denver-pd", directory.Active); err != nil {
+		t.Fatalf("an approval: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(n.ctx(), 200*time.Millisecond)
+	defer cancel()
+	if err := alice.Confirm(ctx, "denver-pd", directory.Suspended); !errors.Is(err, ErrUnconfirmed) {
+		t.Fatalf("what nobody decided: got %v, want %v", err, ErrUnconfirmed)
+	}
+	if err := bob.Decide(n.ctx(), Suspend, "denver-pd", "key lost"); err != nil {
+		t.Fatal(err)
+	}
+	if err := bob.Confirm(n.ctx(), "denver-pd", directory.Suspended); err != nil {
+		t.Fatalf("a suspension: %v", err)
 	}
 }
 
