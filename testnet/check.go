@@ -28,6 +28,13 @@ type books struct {
 
 func identifierKey(kind fmt.Stringer, value string) string { return kind.String() + " " + value }
 
+// progress reads how far the agency's feeds are, and no cases.
+func (a *Agency) progress(others []*Agency) (books, error) {
+	b := books{agency: a, heads: map[directory.AgencyID]feed.Head{}}
+	err := a.Node().View(func(tx *store.Tx) error { return b.readFeeds(tx, others) })
+	return b, err
+}
+
 func (a *Agency) books(others []*Agency) (books, error) {
 	b := books{
 		agency: a, cases: map[casefile.CaseID]casefile.Case{}, holders: map[string][]casefile.CaseID{},
@@ -87,11 +94,11 @@ func (n *Net) active() []*Agency {
 	return list
 }
 
-func (n *Net) read() ([]books, error) {
+func (n *Net) read(one func(*Agency, []*Agency) (books, error)) ([]books, error) {
 	active := n.active()
 	var all []books
 	for _, a := range active {
-		b, err := a.books(active)
+		b, err := one(a, active)
 		if err != nil {
 			return nil, fmt.Errorf("read the books of %s: %w", a.ID, err)
 		}
@@ -105,7 +112,7 @@ func (n *Net) read() ([]books, error) {
 // derived.
 func (n *Net) Settle(ctx context.Context) error {
 	return n.await(ctx, "the network to settle", func() (bool, error) {
-		all, err := n.read()
+		all, err := n.read((*Agency).progress)
 		if err != nil {
 			return false, err
 		}
@@ -128,7 +135,7 @@ func (n *Net) Settle(ctx context.Context) error {
 // feeds that differ from their author's, an alert without a pair of holders,
 // a pair without its alert, and a pair alerted twice.
 func (n *Net) Check() error {
-	all, err := n.read()
+	all, err := n.read((*Agency).books)
 	if err != nil {
 		return err
 	}

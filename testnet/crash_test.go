@@ -145,6 +145,13 @@ func TestKillAtAnyStepLosesNothingAcknowledgedAndAlertsOnce(t *testing.T) {
 			denvers = append(denvers, fmt.Sprintf("Tip %d: %s, and alone.d%d.%d@example.org", n, shared, round, n))
 			boulders = append(boulders, fmt.Sprintf("Log %d: %s; alone.b%d.%d@example.org", n, shared, round, n))
 		}
+		if round%17 == 1 { // a list so long that it is saved in two steps
+			var long strings.Builder
+			for n := range 520 {
+				fmt.Fprintf(&long, "long.%d.%d@example.org\n", round, n)
+			}
+			denvers = append(denvers, long.String())
+		}
 		return denvers, boulders
 	}
 	round := 0
