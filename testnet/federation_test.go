@@ -206,6 +206,33 @@ func TestASuspendedMemberIsCutOffAndMatchesNothingMore(t *testing.T) {
 	}
 }
 
+// TestAServerThatIsCutOffKeepsNoSuspensionFromTheNodes: it still shows its old
+// directory to every node, and the others have a newer one.
+func TestAServerThatIsCutOffKeepsNoSuspensionFromTheNodes(t *testing.T) {
+	for cut := range 3 {
+		t.Run(fmt.Sprintf("server %d", cut+1), func(t *testing.T) {
+			net := Start(t, Plan{Agencies: Members("denver-pd", "boulder-so")})
+			denver, boulder := net.Agency("denver-pd"), net.Agency("boulder-so")
+			for other := range 3 {
+				if other != cut {
+					net.Partition(net.Servers()[cut], net.Servers()[other])
+				}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if err := net.Decide(ctx, operators[0], centre.Suspend, "boulder-so", "key lost"); err != nil {
+				t.Fatal(err)
+			}
+			err := net.await(ctx, "boulder cut off", func() (bool, error) {
+				return !denver.Node().Host().Connected(boulder.Peer()), nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // TestAStrangerGetsNothingButAClosedStream opens every protocol at a node and
 // at a registry server, as a host that is no member.
 func TestAStrangerGetsNothingButAClosedStream(t *testing.T) {
