@@ -214,6 +214,12 @@ func (n *Node) keepDeriving() {
 	}
 }
 
+// linkedToRegistry reports whether a link to a registry server is up: an
+// applicant has no directory to follow yet.
+func (n *Node) linkedToRegistry() bool {
+	return slices.ContainsFunc(n.roster.Network().Servers, func(s directory.NetworkServer) bool { return n.host.Connected(s.Key) })
+}
+
 // Directory is the newest directory, nil before admission.
 func (n *Node) Directory() *directory.Directory { return n.roster.Directory() }
 
@@ -221,7 +227,7 @@ func (n *Node) Directory() *directory.Directory { return n.roster.Directory() }
 func (n *Node) Status() desk.NetworkStatus {
 	st := desk.NetworkStatus{
 		Standing:          directory.Status(n.standing.Load()),
-		RegistryReachable: n.directory.Reached(),
+		RegistryReachable: n.directory.Reached() || n.linkedToRegistry(),
 	}
 	waiting, err := n.flow.Waiting()
 	if err != nil {
