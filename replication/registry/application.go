@@ -9,45 +9,50 @@ import (
 	"interlock/protocol/wire"
 )
 
-// apply plans for an application. It waits for operators until they decide or
-// its key replaces it. An active agency applies with what it wants changed, a
-// suspended one to be reinstated.
-func (s *State) apply(m *wire.Application) (change, error) {
-	agency, hash, err := directory.CheckApplication(m, s.Hash)
+// apply takes an application. It waits for operators until they decide or its
+// key replaces it. An active agency applies with what it wants changed, a
+// suspended one to be reinstated, and one whose keys change with the new ones.
+func (d *draft) apply(m *wire.Application) (changes bool, err error) {
+	agency, hash, err := directory.CheckApplication(m, d.Hash)
 	switch {
 	case errors.Is(err, directory.ErrOtherNetwork):
-		return nil, ErrWrongNetwork
+		return false, ErrWrongNetwork
 	case errors.Is(err, directory.ErrSignature):
-		return nil, ErrBadSignature
+		return false, ErrBadSignature
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return false, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if err := s.checkHolder(agency); err != nil {
-		return nil, err
+	if err := d.checkHolder(agency, m); err != nil {
+		return false, err
 	}
-	if i, ok := s.find(agency.ID); ok {
-		if err := s.agencies[i].follows(m, agency, hash); err != nil {
-			return nil, err
+	if i, ok := d.find(agency.ID); ok {
+		if err := d.agencies[i].follows(m, agency, hash); err != nil {
+			return false, err
 		}
 	}
-	if i, ok := s.refusedOf(agency.Key); ok && [32]byte(s.refused[i].record.Decision.Application) == hash {
-		return nil, ErrAlreadyRefused
+	_, refused := d.refusedOf(agency.Key)
+	if i, ok := d.refusedOf(agency.Key); ok && [32]byte(d.refused[i].record.Decision.Application) == hash {
+		return false, ErrAlreadyRefused
 	}
-	i, waiting := s.pendingOf(agency.Key)
+	i, waiting := d.pendingOf(agency.Key)
 	switch {
-	case waiting && s.pending[i].hash == hash:
-		return nil, nil
-	case waiting && m.Time < s.pending[i].record.Application.Time:
-		return nil, ErrStale
-	case !waiting && !s.knows(agency.Key) && len(s.pending) >= MaxPending:
-		return nil, ErrFull
+	case waiting && d.pending[i].hash == hash:
+		return false, nil
+	case waiting && m.Time < d.pending[i].record.Application.Time:
+		return false, ErrStale
+	case !waiting && !d.knows(agency.Key) && len(d.pending) >= MaxPending:
+		return false, ErrFull
 	}
-	return func(index uint64) {
-		s.forget(agency.Key)
-		s.pending = append(s.pending, applicant{agency: agency, hash: hash, record: &wire.PendingApplication{
-			Application: m, Hash: hash[:], Number: index,
-		}})
-	}, nil
+	if !waiting && !refused && !d.knows(agency.Key) && len(m.Replaced) == 0 {
+		if err := d.redeem(m.Invitation); err != nil {
+			return false, err
+		}
+	}
+	d.forget(agency.Key)
+	d.pending = append(slices.Clip(d.pending), applicant{agency: agency, hash: hash, record: &wire.PendingApplication{
+		Application: m, Hash: hash[:], Number: d.index,
+	}})
+	return true, d.write(&wire.RecordEntry{Of: &wire.RecordEntry_Application{Application: m}})
 }
 
 // knows reports whether key belongs to an agency that was admitted: strangers
@@ -57,15 +62,34 @@ func (s *State) knows(key wire.Peer) bool {
 	return ok
 }
 
-// checkHolder refuses an id or a key that belongs to somebody else.
-func (s *State) checkHolder(a directory.Agency) error {
-	if s.IsServer(a.Key) || s.IsOperator(a.Key) {
+// checkHolder refuses an id or a key that belongs to somebody else. An agency's
+// key changes only by an application that names the key it has now.
+func (s *State) checkHolder(a directory.Agency, m *wire.Application) error {
+	_, operator := s.operator(a.Key)
+	if s.IsServer(a.Key) || operator {
 		return ErrTaken
 	}
 	if id, ok := s.ids[a.Key]; ok && id != a.ID {
 		return ErrTaken
 	}
-	if i, ok := s.find(a.ID); ok && s.agencies[i].agency.Key != a.Key {
+	if _, gone := slices.BinarySearch(s.removed, string(a.ID)); gone {
+		return ErrTaken
+	}
+	i, ok := s.find(a.ID)
+	if !ok {
+		if len(m.Replaces) > 0 {
+			return ErrUnknownAgency
+		}
+		return nil
+	}
+	held := s.agencies[i].agency.Key
+	if len(m.Replaces) > 0 {
+		if string(m.Replaces) != string(held[:]) || held == a.Key {
+			return ErrTaken
+		}
+		return nil
+	}
+	if held != a.Key {
 		return ErrTaken
 	}
 	return nil
@@ -90,11 +114,16 @@ func sameWords(a, b directory.Agency) bool {
 }
 
 // forget drops what waits or was refused under key.
-func (s *State) forget(key wire.Peer) {
-	if i, ok := s.pendingOf(key); ok {
-		s.pending = slices.Delete(slices.Clone(s.pending), i, i+1)
+func (d *draft) forget(key wire.Peer) {
+	if i, ok := d.pendingOf(key); ok {
+		d.pending = slices.Delete(slices.Clone(d.pending), i, i+1)
 	}
-	if i, ok := s.refusedOf(key); ok {
-		s.refused = slices.Delete(slices.Clone(s.refused), i, i+1)
+	if i, ok := d.refusedOf(key); ok {
+		d.refused = slices.Delete(slices.Clone(d.refused), i, i+1)
 	}
+}
+
+// forgetAgency drops every application under an id.
+func (d *draft) forgetAgency(id directory.AgencyID) {
+	d.pending = slices.DeleteFunc(slices.Clone(d.pending), func(a applicant) bool { return a.agency.ID == id })
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -17,9 +18,12 @@ type Verb uint32
 
 // The verbs.
 const (
-	Approve Verb = 1
-	Refuse  Verb = 2
-	Suspend Verb = 3
+	Approve Verb = 1 // an application, or another operator's motion
+	Refuse  Verb = 2 // an application or a motion
+	Suspend Verb = 3 // an agency, at once
+	Move    Verb = 4 // puts a motion, which a second operator approves
+	Invite  Verb = 5 // lets somebody apply
+	Clear   Verb = 6 // ends the throttling of an agency whose demand was unusual
 )
 
 // SignDecision completes d with the operator's key, and signs it.
@@ -35,172 +39,149 @@ func SignDecision(key ed25519.PrivateKey, d *wire.Decision) (*wire.Decision, err
 	return d, nil
 }
 
-// decide plans for an operator's decision.
-func (s *State) decide(d *wire.Decision) (change, error) {
-	if err := s.checkDecision(d); err != nil {
-		return nil, err
+// decide takes an operator's decision.
+func (d *draft) decide(m *wire.Decision) (changes bool, err error) {
+	operator, err := d.checkDecision(m)
+	if err != nil {
+		return false, err
 	}
-	if Verb(d.Verb) == Suspend {
-		return s.suspend(d)
+	switch {
+	case operator.Roles == 0:
+		return false, ErrNotOperator
+	case operator.Roles&d.needs(m) == 0:
+		return false, ErrRole
 	}
-	i := slices.IndexFunc(s.pending, func(a applicant) bool { return a.record.Number == d.Number })
-	if i < 0 {
-		return nil, s.decided(d)
+	switch Verb(m.Verb) {
+	case Suspend:
+		changes, err = d.suspend(m)
+	case Move:
+		changes, err = d.move(m)
+	case Invite:
+		changes, err = true, d.invite(m)
+	case Clear:
+		changes, err = d.clear(m)
+	default:
+		changes, err = d.decideNumbered(m)
 	}
-	a := s.pending[i]
-	if string(a.agency.ID) != d.Agency || string(a.hash[:]) != string(d.Application) {
-		return nil, ErrWrongHash
+	if err != nil || !changes {
+		return false, err
 	}
-	if Verb(d.Verb) == Refuse {
-		return s.refuse(a, d), nil
-	}
-	return s.approve(i, d)
+	return true, d.write(&wire.RecordEntry{Of: &wire.RecordEntry_Decision{Decision: m}})
 }
 
-// checkDecision reports whether one of the operators signed d for this network.
-func (s *State) checkDecision(d *wire.Decision) error {
-	verb := Verb(d.GetVerb())
-	operator, err := wire.ParsePeer(d.GetOperator())
-	if err != nil || verb < Approve || verb > Suspend || len(d.Application) != len(directory.ApplicationHash{}) {
-		return ErrMalformed
+// needs is the role that a decision takes.
+func (d *draft) needs(m *wire.Decision) Role {
+	moved := m.Motion
+	if i, ok := d.motionNumbered(m.Number); ok && moved == nil {
+		moved = d.motions[i].record.Decision.Motion
 	}
-	if string(d.Genesis) != string(s.Hash[:]) {
-		return ErrWrongNetwork
+	if moved == nil || moved.GetAgency() != nil {
+		return Admission
 	}
-	if !s.IsOperator(operator) {
-		return ErrNotOperator
+	return Operations
+}
+
+// checkDecision reports who signed m for this network. Former operators' names
+// stand under what they decided; whether they may decide is the caller's to ask.
+func (s *State) checkDecision(m *wire.Decision) (Operator, error) {
+	verb := Verb(m.GetVerb())
+	key, err := wire.ParsePeer(m.GetOperator())
+	if err != nil || verb < Approve || verb > Clear || len(m.Application) != sha256.Size ||
+		(verb == Move) != (m.Motion != nil) || (verb == Invite) != (m.Invitation != nil) {
+		return Operator{}, ErrMalformed
 	}
-	unsigned := proto.Clone(d).(*wire.Decision)
+	if string(m.Genesis) != string(s.Hash[:]) {
+		return Operator{}, ErrWrongNetwork
+	}
+	operator, ok := s.operator(key)
+	if !ok {
+		return Operator{}, ErrNotOperator
+	}
+	unsigned := proto.Clone(m).(*wire.Decision)
 	unsigned.Signature = nil
 	b, err := wire.Marshal(unsigned)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
+		return Operator{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if !vault.Verify(operator.Key(), vault.ContextOperator, b, d.Signature) {
-		return ErrBadSignature
+	if !vault.Verify(key.Key(), vault.ContextOperator, b, m.Signature) {
+		return Operator{}, ErrBadSignature
 	}
-	if !oneLine(d.Reason) || d.Reason == "" && verb != Approve {
-		return ErrNoReason
+	if !oneLine(m.Reason) || m.Reason == "" && (verb == Refuse || verb == Suspend || verb == Move) {
+		return Operator{}, ErrNoReason
 	}
-	return nil
+	return operator, nil
 }
 
-// decided says why d, whose application does not wait any more, has no effect;
-// nil where d itself was taken before.
-func (s *State) decided(d *wire.Decision) error {
-	if slices.ContainsFunc(s.refused, func(r rejection) bool { return proto.Equal(r.record.Decision, d) }) {
+// decideNumbered approves or refuses the application or motion with a number.
+func (d *draft) decideNumbered(m *wire.Decision) (changes bool, err error) {
+	if i, ok := d.motionNumbered(m.Number); ok {
+		return d.decideMotion(i, m)
+	}
+	i := slices.IndexFunc(d.pending, func(a applicant) bool { return a.record.Number == m.Number })
+	if i < 0 {
+		return false, d.decided(m)
+	}
+	a := d.pending[i]
+	if string(a.agency.ID) != m.Agency || string(a.hash[:]) != string(m.Application) {
+		return false, ErrWrongHash
+	}
+	if Verb(m.Verb) == Refuse {
+		d.refuse(a, m)
+		return true, nil
+	}
+	return d.approve(i, m)
+}
+
+// decided says why m, whose subject does not wait any more, has no effect; nil
+// where m itself was taken before.
+func (s *State) decided(m *wire.Decision) error {
+	if slices.ContainsFunc(s.refused, func(r rejection) bool { return proto.Equal(r.record.Decision, m) }) {
 		return nil
 	}
-	if slices.ContainsFunc(s.pending, func(a applicant) bool { return string(a.agency.ID) == d.Agency }) {
+	if m.Agency == "" || slices.ContainsFunc(s.pending, func(a applicant) bool { return string(a.agency.ID) == m.Agency }) {
 		return ErrStale
 	}
-	i, ok := s.find(directory.AgencyID(d.Agency))
+	i, ok := s.find(directory.AgencyID(m.Agency))
 	if !ok {
 		return ErrUnknownAgency
 	}
-	m := s.agencies[i]
+	a := s.agencies[i]
 	switch {
-	case holds(m.record.Approvals, d):
+	case holds(a.record.Approvals, m):
 		return nil
-	case m.record.Number == d.Number && m.agency.Status == directory.Active:
+	case a.record.Number == m.Number && a.agency.Status == directory.Active:
 		return ErrAlreadyActive
 	}
 	return ErrStale
 }
 
-func holds(list []*wire.Decision, d *wire.Decision) bool {
-	return slices.ContainsFunc(list, func(have *wire.Decision) bool { return proto.Equal(have, d) })
+func holds(list []*wire.Decision, m *wire.Decision) bool {
+	return slices.ContainsFunc(list, func(have *wire.Decision) bool { return proto.Equal(have, m) })
 }
 
-// approve plans for one more approval of a pending application, and for the
-// agency's admission where it is the last that was needed.
-func (s *State) approve(i int, d *wire.Decision) (change, error) {
-	a := s.pending[i]
+// approve takes one more approval of a pending application, and admits the
+// agency where it is the last that was needed.
+func (d *draft) approve(i int, m *wire.Decision) (changes bool, err error) {
+	a := d.pending[i]
 	for _, earlier := range a.record.Approvals {
-		if proto.Equal(earlier, d) {
-			return nil, nil
+		if proto.Equal(earlier, m) {
+			return false, nil
 		}
-		if string(earlier.Operator) == string(d.Operator) {
-			return nil, ErrSameOperator
+		if string(earlier.Operator) == string(m.Operator) {
+			return false, ErrSameOperator
 		}
 	}
-	if err := s.checkHolder(a.agency); err != nil {
-		return nil, err
+	if err := d.checkHolder(a.agency, a.record.Application); err != nil {
+		return false, err
 	}
-	approvals := append(slices.Clone(a.record.Approvals), d)
-	if len(approvals) < Approvals {
-		record := &wire.PendingApplication{
-			Application: a.record.Application, Hash: a.record.Hash, Number: a.record.Number, Approvals: approvals,
-		}
-		return func(uint64) {
-			s.pending = slices.Clone(s.pending)
-			s.pending[i] = applicant{agency: a.agency, hash: a.hash, record: record}
-		}, nil
+	approvals := append(slices.Clone(a.record.Approvals), m)
+	if len(approvals) == Approvals {
+		d.admit(a, approvals)
+		return true, nil
 	}
-	return s.admit(a, approvals)
-}
-
-// admit plans for an agency to become active.
-func (s *State) admit(a applicant, approvals []*wire.Decision) (change, error) {
-	m := member{agency: a.agency, hash: a.hash, record: &wire.Admitted{
-		Application: a.record.Application, Number: a.record.Number,
-		Status: uint32(directory.Active), Approvals: approvals, Hash: a.hash[:],
+	d.pending = slices.Clone(d.pending)
+	d.pending[i] = applicant{agency: a.agency, hash: a.hash, record: &wire.PendingApplication{
+		Application: a.record.Application, Hash: a.record.Hash, Number: a.record.Number, Approvals: approvals,
 	}}
-	m.agency.Status = directory.Active
-	agencies, encoded, err := s.next(m)
-	if err != nil {
-		return nil, err
-	}
-	return func(uint64) {
-		s.forget(a.agency.Key)
-		s.agencies, s.ids[a.agency.Key] = agencies, a.agency.ID
-		s.advance(encoded)
-	}, nil
-}
-
-// refuse plans for a pending application to be turned down.
-func (s *State) refuse(a applicant, d *wire.Decision) change {
-	return func(uint64) {
-		s.forget(a.agency.Key)
-		if len(s.refused) >= MaxRefused {
-			s.refused = slices.Clone(s.refused[1:])
-		}
-		s.refused = append(s.refused, rejection{
-			key: a.agency.Key, record: &wire.RefusedApplication{Key: a.agency.Key[:], Decision: d},
-		})
-	}
-}
-
-// suspend plans for an active agency to be cut off. What it has asked for in
-// the meantime is dropped, so that approvals given before do not reinstate it.
-func (s *State) suspend(d *wire.Decision) (change, error) {
-	i, ok := s.find(directory.AgencyID(d.Agency))
-	if !ok {
-		return nil, ErrUnknownAgency
-	}
-	m := s.agencies[i]
-	switch {
-	case proto.Equal(m.record.Suspension, d):
-		return nil, nil
-	case m.record.Number != d.Number:
-		return nil, ErrStale
-	case string(m.hash[:]) != string(d.Application):
-		return nil, ErrWrongHash
-	case m.agency.Status != directory.Active:
-		return nil, ErrAlreadySuspended
-	}
-	m.agency.Status = directory.Suspended
-	m.record = &wire.Admitted{
-		Application: m.record.Application, Number: m.record.Number,
-		Status: uint32(directory.Suspended), Approvals: m.record.Approvals, Suspension: d, Hash: m.hash[:],
-	}
-	agencies, encoded, err := s.next(m)
-	if err != nil {
-		return nil, err
-	}
-	return func(uint64) {
-		s.forget(m.agency.Key)
-		s.agencies = agencies
-		s.advance(encoded)
-	}, nil
+	return true, nil
 }

@@ -5,38 +5,26 @@ import (
 	"fmt"
 
 	"interlock/crypto/oprf"
-	"interlock/crypto/vault"
 	"interlock/protocol/directory"
 	"interlock/protocol/wire"
 )
 
-// Approvals is how many different operators must approve an application: the
-// four-eyes rule.
+// Approvals is how many different operators must sign what takes four eyes.
 const Approvals = 2
-
-// MaxOperators bounds the founding document.
-const MaxOperators = 64
 
 // nonceSize makes two networks founded with the same words differ.
 const nonceSize = 32
 
-// Operator is somebody at the centre who may decide.
-type Operator struct {
-	Name string
-	Key  wire.Peer
-}
-
-// Foundation is a founding document that was checked. It never changes.
+// Foundation is a founding document that was checked. It never changes. It
+// holds no token key: the servers make the first among themselves.
 type Foundation struct {
 	Hash      directory.GenesisHash
 	Name      string
-	Keys      oprf.KeySet
-	Servers   []directory.Server // by index
-	Operators []Operator         // as founded
+	Threshold int                // of the first token key
+	Founders  []directory.Server // the first servers, by index
+	Operators []Operator         // the first operators
 
-	operators map[wire.Peer]string
-	servers   map[wire.Peer]bool
-	document  *wire.Genesis
+	document *wire.Genesis
 }
 
 // GenesisHash names the network that g founds.
@@ -48,13 +36,11 @@ func GenesisHash(g *wire.Genesis) (directory.GenesisHash, error) {
 	return sha256.Sum256(b), nil
 }
 
-// CheckGenesis parses a founding document: servers numbered from 1 whose
-// shares belong to one key, at least two operators, every key in one role.
+// CheckGenesis parses a founding document: servers numbered from 1 of which
+// threshold can make a token, operators enough for every role that takes two,
+// every key in one role.
 func CheckGenesis(g *wire.Genesis) (*Foundation, error) {
-	f := &Foundation{
-		Name: g.GetName(), document: g,
-		operators: make(map[wire.Peer]string), servers: make(map[wire.Peer]bool),
-	}
+	f := &Foundation{Name: g.GetName(), document: g, Threshold: int(g.GetThreshold())}
 	if f.Name == "" || !oneLine(f.Name) || len(g.GetNonce()) != nonceSize {
 		return nil, fmt.Errorf("genesis: the name must have 1 to %d bytes on one line, the nonce %d", directory.MaxText, nonceSize)
 	}
@@ -62,63 +48,47 @@ func CheckGenesis(g *wire.Genesis) (*Foundation, error) {
 	if f.Hash, err = GenesisHash(g); err != nil {
 		return nil, err
 	}
-	if f.Servers, err = directory.ServersOf(g.Servers); err != nil {
+	if f.Founders, err = directory.ServersOf(g.Servers); err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
-	if f.Keys, err = directory.KeySetOf(g.Threshold, g.PublicKey, f.Servers); err != nil {
-		return nil, fmt.Errorf("genesis: %w", err)
+	if n := len(f.Founders); f.Threshold < 1 || f.Threshold > n {
+		return nil, fmt.Errorf("genesis: threshold %d of %d servers", f.Threshold, n)
 	}
-	for _, s := range f.Servers {
-		if f.servers[s.Key] || !vault.ValidPublicKey(s.Key.Key()) {
-			return nil, fmt.Errorf("genesis: the key of server %d is not valid or not its own", s.Index)
+	keys := make(map[wire.Peer]bool)
+	for i, s := range f.Founders {
+		if s.Index != oprf.Index(i+1) {
+			return nil, fmt.Errorf("genesis: server %d is numbered %d", i+1, s.Index)
 		}
-		f.servers[s.Key] = true
+		keys[s.Key] = true
 	}
-	if err := f.addOperators(g.Operators); err != nil {
+	for _, m := range g.Operators {
+		o, err := operatorOf(m)
+		if err != nil {
+			return nil, fmt.Errorf("genesis: %w", err)
+		}
+		if keys[o.Key] || named(f.Operators, o.Name) {
+			return nil, fmt.Errorf("genesis: operator %q: the name or the key is taken", o.Name)
+		}
+		keys[o.Key] = true
+		f.Operators = append(f.Operators, o)
+	}
+	if err := enough(f.Operators); err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
 	return f, nil
 }
 
-func (f *Foundation) addOperators(list []*wire.Operator) error {
-	if len(list) < Approvals || len(list) > MaxOperators {
-		return fmt.Errorf("%d operators, want %d to %d: admission takes %d of them", len(list), Approvals, MaxOperators, Approvals)
-	}
-	names := make(map[string]bool, len(list))
-	for _, m := range list {
-		key, err := wire.ParsePeer(m.GetKey())
-		if err != nil {
-			return fmt.Errorf("operator %q: %w", m.GetName(), err)
-		}
-		if m.Name == "" || !oneLine(m.Name) || names[m.Name] {
-			return fmt.Errorf("operator %q: the name is empty, too long or taken", m.Name)
-		}
-		if f.operators[key] != "" || f.servers[key] || !vault.ValidPublicKey(key.Key()) {
-			return fmt.Errorf("operator %q: the key is not valid or not its own", m.Name)
-		}
-		names[m.Name], f.operators[key] = true, m.Name
-		f.Operators = append(f.Operators, Operator{Name: m.Name, Key: key})
-	}
-	return nil
-}
-
 // Document is the founding document itself; the caller must not change it.
 func (f *Foundation) Document() *wire.Genesis { return f.document }
 
-// IsServer reports whether key is one of the network's own servers.
-func (f *Foundation) IsServer(key wire.Peer) bool { return f.servers[key] }
-
-// IsOperator reports whether key is an operator's.
-func (f *Foundation) IsOperator(key wire.Peer) bool { return f.operators[key] != "" }
-
-// OperatorName returns the name of the operator that holds key, or "".
-func (f *Foundation) OperatorName(key wire.Peer) string { return f.operators[key] }
-
-// Trust is what endorsements of this network's directories are checked against.
+// Trust is whose endorsements count for the first directory.
 func (f *Foundation) Trust() directory.Trust {
-	t := directory.Trust{Genesis: f.Hash}
-	for _, s := range f.Servers {
-		t.Servers = append(t.Servers, s.Key)
+	t := directory.Trust{
+		Genesis: f.Hash, Servers: make(map[oprf.Index]wire.Peer, len(f.Founders)),
+		Quorum: max(directory.Majority(len(f.Founders)), f.Threshold),
+	}
+	for _, s := range f.Founders {
+		t.Servers[s.Index] = s.Key
 	}
 	return t
 }

@@ -29,6 +29,15 @@ const (
 	ErrNoReason         Refusal = 13
 	ErrFull             Refusal = 14
 	ErrUnknownServer    Refusal = 15
+	ErrNotInvited       Refusal = 16
+	ErrRole             Refusal = 17
+	ErrUnknownOperator  Refusal = 18
+	ErrNoChange         Refusal = 19
+	ErrTooFew           Refusal = 20
+	ErrCeremony         Refusal = 21
+	ErrUnknownEpoch     Refusal = 22
+	ErrBudget           Refusal = 23
+	ErrNoEvidence       Refusal = 24
 )
 
 var refusals = [...]struct {
@@ -51,6 +60,15 @@ var refusals = [...]struct {
 	ErrNoReason:         {"a refusal or suspension needs a reason of at most 200 bytes on one line", wire.CodeMalformed},
 	ErrFull:             {"the registry holds as much as it can; ask an operator", wire.CodeBusy},
 	ErrUnknownServer:    {"no server of this network has this number", wire.CodeRefused},
+	ErrNotInvited:       {"a new agency needs an invitation that is open; ask the centre for one", wire.CodeRefused},
+	ErrRole:             {"this operator's roles do not allow it", wire.CodeRefused},
+	ErrUnknownOperator:  {"no operator holds this key", wire.CodeRefused},
+	ErrNoChange:         {"it is so already", wire.CodeRefused},
+	ErrTooFew:           {"too few would be left", wire.CodeRefused},
+	ErrCeremony:         {"the key ceremony does not take this now", wire.CodeRefused},
+	ErrUnknownEpoch:     {"no key epoch with this number can be retired", wire.CodeRefused},
+	ErrBudget:           {"the agency's budget of today is used up", wire.CodeBusy},
+	ErrNoEvidence:       {"these two heads do not prove a fork", wire.CodeRefused},
 }
 
 // Error is the refusal as a sentence.

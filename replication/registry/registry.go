@@ -1,22 +1,26 @@
-// Package registry is the registry of member agencies as a pure state machine:
+// Package registry is the registry of a federation as a pure state machine:
 // what a log of commands means.
 //
 // It promises that one log makes one state, byte for byte, on every server;
-// that a refused command changes nothing; that an agency becomes active only
-// when two different operators have approved exactly the application it
-// signed; that no decision and no application can be replayed; and that a
-// directory is published only when a majority of the servers has endorsed it.
+// that a refused command changes nothing; that an agency becomes active, and
+// anything else of weight happens, only when two different operators have
+// signed exactly that; that no decision and no application can be replayed;
+// that what the servers may evaluate for an agency in a day never exceeds its
+// budget; that every decision is in the record, whose head every directory
+// carries; and that a directory is published only when enough of the servers
+// that the one before it names have endorsed it.
 //
 // It opens nothing, reads no clock and draws no random number: a command's time
-// is recorded in the log and never decided upon. A State is not safe for use
-// by several goroutines. Package cluster replicates the log and owns the state;
-// package centre asks it.
+// is recorded in the log and never decided upon; the day advances when a
+// majority of the servers say so. A State is not safe for use by several
+// goroutines. Package cluster replicates the log and owns the state; package
+// centre asks it.
 //
 // # What a decision names
 //
-// Every application gets a number when it is received, the index of its log
-// entry, which is never given again. A decision is signed by the operator over
-// the network, the verb, the agency's id, the application's hash and its
+// Every application and motion gets a number when it is received, the index of
+// its log entry, which is never given again. A decision is signed by the
+// operator over the network, the verb, what it decides upon by hash, and that
 // number. So two operators who decide at the same time do not disturb one
 // another, whatever else happens in the registry; and once an application is
 // approved, refused or replaced, or the agency suspended, no earlier decision
@@ -32,37 +36,56 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"interlock/crypto/token"
+	"interlock/crypto/oprf"
 	"interlock/protocol/directory"
 	"interlock/protocol/wire"
+	"interlock/replication/record"
 )
 
 // Limits of the state.
 const (
-	MaxPending = 1000 // applications waiting; one for each key
-	MaxRefused = 1000 // refusals remembered, so that applicants learn of them
+	MaxPending     = 1000 // applications waiting; one for each key
+	MaxRefused     = 1000 // refusals remembered, so that applicants learn of them
+	MaxMotions     = 100  // waiting for a second operator
+	MaxInvitations = 2000 // open, or used and not yet expired
+	MaxNotices     = 500  // the newest are kept; all are in the record
 
 	// MaxDirectory is the largest encoded directory: it must fit into a frame
 	// with its endorsements.
 	MaxDirectory = 16*wire.MiB - 64*wire.KiB
 )
 
-// firstEpoch is the epoch of the keys in the founding document.
-const firstEpoch token.Epoch = 1
-
-// State is the registry at one point of its log. The messages in it are never
-// changed in place: what others were given stays as it was.
+// State is the registry at one point of its log. The messages and slices in it
+// are never changed in place: what others were given stays as it was.
 type State struct {
 	*Foundation
 	version      uint64
-	agencies     []member            // by id
-	pending      []applicant         // by number
-	refused      []rejection         // oldest first
-	endorsements []*wire.Endorsement // of version, by server
+	servers      []directory.Server // by index
+	nextServer   oprf.Index
+	operators    []Operator // in order of joining; former ones have no role
+	epochs       []directory.KeyEpoch
+	policy       directory.Policy
+	agencies     []member                         // by id
+	ids          map[wire.Peer]directory.AgencyID // of agencies, by key
+	removed      []string                         // ids that were members, ascending
+	pending      []applicant                      // by number
+	refused      []rejection                      // oldest first
+	motions      []motion                         // by number
+	motioned     uint64                           // motions that were ever received
+	invitations  []*wire.UsedInvitation           // in order of arrival
+	accounts     map[directory.AgencyID]account   // budgets of the day
+	days         map[oprf.Index]uint64            // that the servers' clocks have reached
+	day          uint64                           // that a majority of them has
+	refreshed    uint64                           // day of the last key ceremony
+	ceremony     *ceremony                        // under way, or nil
+	notices      []*wire.Notice                   // newest last
+	record       *record.Tree
+	trusted      directory.Trust         // whose endorsements count after the last handover
+	before       directory.Trust         // and whose for the last handover itself
+	handovers    []*wire.SignedDirectory // after each of which others' endorsements counted
+	endorsements []*wire.Endorsement     // of version, by server
 	published    *wire.SignedDirectory
-
-	encoded []byte                           // the directory at version, as it is endorsed
-	ids     map[wire.Peer]directory.AgencyID // of agencies, by key
+	encoded      []byte // the directory at version, as it is endorsed
 }
 
 // member is an agency that was admitted: active or suspended.
@@ -86,13 +109,21 @@ type rejection struct {
 }
 
 // New returns the state before the first command: version 1 of the directory,
-// without an agency.
+// without an agency or a token key, and the ceremony that makes the first.
 func New(g *wire.Genesis) (*State, error) {
 	f, err := CheckGenesis(proto.Clone(g).(*wire.Genesis))
 	if err != nil {
 		return nil, err
 	}
-	s := &State{Foundation: f, version: 1, ids: make(map[wire.Peer]directory.AgencyID)}
+	s := &State{
+		Foundation: f, version: 1, servers: f.Founders, operators: f.Operators,
+		nextServer: f.Founders[len(f.Founders)-1].Index + 1, policy: directory.FirstPolicy(),
+		ids: map[wire.Peer]directory.AgencyID{}, accounts: map[directory.AgencyID]account{}, days: map[oprf.Index]uint64{},
+		record: &record.Tree{}, trusted: f.Trust(),
+	}
+	if s.ceremony, err = s.generate(0, 1, f.Threshold); err != nil {
+		return nil, fmt.Errorf("first key ceremony: %w", err)
+	}
 	if s.encoded, err = s.Directory().Encode(); err != nil {
 		return nil, fmt.Errorf("encode first directory: %w", err)
 	}
@@ -102,66 +133,97 @@ func New(g *wire.Genesis) (*State, error) {
 // Apply executes the command at one index of the log. The error is a Refusal,
 // possibly wrapped, and then the state is what it was.
 func (s *State) Apply(index uint64, c *wire.Command) error {
-	change, err := s.plan(proto.Clone(c).(*wire.Command))
-	if err != nil || change == nil {
+	d, err := s.plan(index, proto.Clone(c).(*wire.Command))
+	if err != nil || d == nil {
 		return err
 	}
-	change(index)
+	*s = d.State
+	s.record.Commit(d.recorded)
 	return nil
 }
 
 // Check returns what Apply would, and whether the state would change.
 func (s *State) Check(c *wire.Command) (changes bool, err error) {
-	change, err := s.plan(c)
-	return change != nil, err
+	d, err := s.plan(0, c)
+	return d != nil, err
 }
 
-// change is what an accepted command does. A command that repeats one already
-// taken has none.
-type change func(index uint64)
+// plan works on a copy of the state, so that a refusal cannot leave half a
+// change behind. A command that repeats one already taken has no draft.
+func (s *State) plan(index uint64, c *wire.Command) (*draft, error) {
+	d := &draft{State: *s, index: index, time: c.GetTime()}
+	changes, err := d.take(c)
+	if err != nil || !changes {
+		return nil, err
+	}
+	return d, d.finish()
+}
 
-// plan decides without changing anything, so that a refusal cannot leave half a
-// change behind.
-func (s *State) plan(c *wire.Command) (change, error) {
+// draft is the state that a command leads to.
+type draft struct {
+	State
+	index, time uint64
+	entries     [][]byte    // for the record
+	recorded    record.Plan // of entries
+	shown       bool        // the directory changes in more than its record
+}
+
+// take changes the draft as the command says, and reports whether it did.
+func (d *draft) take(c *wire.Command) (changes bool, err error) {
 	switch of := c.GetOf().(type) {
 	case *wire.Command_Application:
-		return s.apply(of.Application)
+		return d.apply(of.Application)
 	case *wire.Command_Decision:
-		return s.decide(of.Decision)
+		return d.decide(of.Decision)
 	case *wire.Command_Endorse:
-		return s.endorse(of.Endorse)
+		return d.endorse(of.Endorse)
+	case *wire.Command_Ceremony:
+		return d.speak(of.Ceremony)
+	case *wire.Command_Lease:
+		return d.lease(of.Lease)
+	case *wire.Command_Tick:
+		return d.tick(of.Tick)
+	case *wire.Command_Evidence:
+		return d.convict(of.Evidence)
 	}
-	return nil, ErrMalformed
+	return false, ErrMalformed
 }
 
-// advance begins the next version of the directory, whose encoding the caller
-// has made already.
-func (s *State) advance(encoded []byte) {
-	s.version++
-	s.encoded = encoded
-	s.endorsements = nil
-}
-
-// next returns the encoding of the directory in which m replaces or joins the
-// agencies, at the version after this one.
-func (s *State) next(m member) ([]member, []byte, error) {
-	agencies := slices.Clone(s.agencies)
-	if i, ok := s.find(m.agency.ID); ok {
-		agencies[i] = m
-	} else {
-		agencies = slices.Insert(agencies, i, m)
-	}
-	if len(agencies) > directory.MaxAgencies {
-		return nil, nil, ErrFull
-	}
-	encoded, err := s.directory(s.version+1, agencies).Encode()
+// write puts an entry into the record.
+func (d *draft) write(e *wire.RecordEntry) error {
+	e.Index, e.Time = d.index, d.time
+	b, err := wire.Marshal(e)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	d.entries = append(d.entries, b)
+	return nil
+}
+
+// finish begins the next version of the directory where it has changed.
+func (d *draft) finish() error {
+	if !d.shown && len(d.entries) == 0 {
+		return nil
+	}
+	if len(d.agencies) > directory.MaxAgencies {
+		return ErrFull
+	}
+	var err error
+	if d.recorded, err = d.record.Plan(d.entries...); err != nil {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	d.version++
+	next := d.Directory()
+	next.Record = directory.Head(d.recorded.Head)
+	encoded, err := next.Encode()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	if len(encoded) > MaxDirectory {
-		return nil, nil, ErrFull
+		return ErrFull
 	}
-	return agencies, encoded, nil
+	d.encoded, d.endorsements = encoded, nil
+	return nil
 }
 
 // find returns where in agencies id stands or would stand.

@@ -3,21 +3,36 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
+	"interlock/crypto/oprf"
 	"interlock/protocol/directory"
 	"interlock/protocol/wire"
+	"interlock/replication/record"
 )
 
 // ErrSnapshot is what Restore returns, wrapped with the place.
 var ErrSnapshot = errors.New("not a state of the registry")
 
+// MaxHandovers is how many changes of the servers are kept for nodes that were
+// away. Who was away for longer enrols again.
+const MaxHandovers = 64
+
 // Snapshot encodes the state; equal states have equal snapshots.
 func (s *State) Snapshot() ([]byte, error) {
+	entries, err := s.record.Entries(0, int(s.record.Size()))
+	if err != nil {
+		return nil, fmt.Errorf("encode registry state: %w", err)
+	}
 	m := &wire.RegistryState{
 		Genesis: s.document, Version: s.version, Endorsements: s.endorsements, Published: s.published,
+		NextServer: uint32(s.nextServer), Policy: s.policy.Message(), Motioned: s.motioned, Invitations: s.invitations,
+		Notices: s.notices, Handovers: s.handovers, Ceremony: s.ceremony.message(), Day: s.day, Record: entries,
+		Removed: s.removed, Refreshed: s.refreshed, Accounts: s.accountMessages(),
 	}
 	for _, a := range s.agencies {
 		m.Agencies = append(m.Agencies, a.record)
@@ -27,6 +42,21 @@ func (s *State) Snapshot() ([]byte, error) {
 	}
 	for _, r := range s.refused {
 		m.Refused = append(m.Refused, r.record)
+	}
+	for _, server := range s.servers {
+		m.Servers = append(m.Servers, server.Message())
+	}
+	for _, o := range s.operators {
+		m.Operators = append(m.Operators, o.message())
+	}
+	for _, k := range s.epochs {
+		m.Epochs = append(m.Epochs, k.Message())
+	}
+	for _, p := range s.motions {
+		m.Motions = append(m.Motions, p.record)
+	}
+	for _, i := range slices.Sorted(maps.Keys(s.days)) {
+		m.Days = append(m.Days, &wire.ServerDay{Server: uint32(i), Day: s.days[i]})
 	}
 	b, err := wire.Marshal(m)
 	if err != nil {
@@ -49,33 +79,62 @@ func Restore(b []byte) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
-	if m.Version < 1 || len(m.Pending) > MaxPending || len(m.Refused) > MaxRefused {
-		return nil, fmt.Errorf("%w: version or number of applications", ErrSnapshot)
+	s.version, s.motioned, s.day, s.refreshed = m.Version, m.Motioned, m.Day, m.Refreshed
+	for _, part := range []struct {
+		name string
+		read func() error
+	}{
+		{"sizes", func() error { return checkSizes(&m) }},
+		{"servers", func() error { return s.restoreServers(&m) }},
+		{"operators", func() error { return s.restoreOperators(m.Operators) }},
+		{"key epochs", func() (err error) { s.epochs, err = directory.EpochsOf(m.Epochs); return err }},
+		{"policy", func() (err error) { s.policy, err = directory.PolicyOf(m.Policy); return err }},
+		{"agencies", func() error { return s.restoreAgencies(m.Agencies) }},
+		{"applications", func() error { return s.restorePending(m.Pending) }},
+		{"refusals", func() error { return s.restoreRefused(m.Refused) }},
+		{"motions", func() error { return s.restoreMotions(m.Motions) }},
+		{"days", func() error { return s.restoreDays(m.Days) }},
+		{"accounts", func() error { return s.restoreAccounts(m.Accounts) }},
+		{"key ceremony", func() (err error) { s.ceremony, err = s.restoreCeremony(m.Ceremony); return err }},
+		{"record", func() (err error) { s.record, err = record.Restore(m.Record); return err }},
+		{"directory", func() error { return s.restoreDirectory(&m) }},
+	} {
+		if err := part.read(); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrSnapshot, part.name, err)
+		}
 	}
-	s.version = m.Version
-	if err := s.restoreAgencies(m.Agencies); err != nil {
-		return nil, err
+	s.removed, s.invitations, s.notices = m.Removed, m.Invitations, m.Notices
+	return s, nil
+}
+
+func checkSizes(m *wire.RegistryState) error {
+	if m.Version < 1 || len(m.Pending) > MaxPending || len(m.Refused) > MaxRefused || len(m.Motions) > MaxMotions ||
+		len(m.Invitations) > MaxInvitations || len(m.Notices) > MaxNotices || len(m.Handovers) > MaxHandovers ||
+		len(m.Agencies) > directory.MaxAgencies || !slices.IsSorted(m.Removed) {
+		return errors.New("version, or too many of something")
 	}
-	if err := s.restorePending(m.Pending); err != nil {
-		return nil, err
+	return nil
+}
+
+func (s *State) restoreServers(m *wire.RegistryState) (err error) {
+	if s.servers, err = directory.ServersOf(m.Servers); err != nil {
+		return err
 	}
-	if err := s.restoreRefused(m.Refused); err != nil {
-		return nil, err
+	s.nextServer = oprf.Index(m.NextServer)
+	if m.NextServer > math.MaxUint16 || s.nextServer <= s.servers[len(s.servers)-1].Index {
+		return fmt.Errorf("next number %d", m.NextServer)
 	}
-	return s, s.restoreDirectory(&m)
+	return nil
 }
 
 func (s *State) restoreAgencies(list []*wire.Admitted) error {
-	if len(list) > directory.MaxAgencies {
-		return fmt.Errorf("%w: %d agencies", ErrSnapshot, len(list))
-	}
 	for i, r := range list {
 		m, err := s.readMember(r)
 		if err != nil {
-			return fmt.Errorf("%w: agency %d: %w", ErrSnapshot, i+1, err)
+			return fmt.Errorf("agency %d: %w", i+1, err)
 		}
-		if s.ids[m.agency.Key] != "" || i > 0 && s.agencies[i-1].agency.ID >= m.agency.ID {
-			return fmt.Errorf("%w: agency %d: twice or out of order", ErrSnapshot, i+1)
+		if s.taken(m.agency.Key) || i > 0 && s.agencies[i-1].agency.ID >= m.agency.ID {
+			return fmt.Errorf("agency %d: twice, out of order or of another's key", i+1)
 		}
 		s.agencies = append(s.agencies, m)
 		s.ids[m.agency.Key] = m.agency.ID
@@ -88,34 +147,39 @@ func (s *State) readMember(r *wire.Admitted) (member, error) {
 	if err != nil {
 		return member{}, err
 	}
+	agency.Status = directory.Status(r.Status)
+	m := member{agency: agency, hash: hash, record: r}
 	switch {
-	case r.Status == uint32(directory.Active) && r.Suspension == nil:
-	case r.Status == uint32(directory.Suspended) && r.Suspension != nil:
-		if err := s.checkNamed(agency, hash, r.Number, Suspend, r.Suspension); err != nil {
-			return member{}, err
+	case agency.Status == directory.Active && r.Suspension == nil && r.Evidence == nil:
+	case agency.Status == directory.Suspended && r.Suspension == nil && r.Evidence != nil:
+		if _, err := m.forked(r.Evidence); err != nil {
+			return m, err
+		}
+	case agency.Status == directory.Suspended && r.Suspension != nil && r.Evidence == nil:
+		if err := s.checkNamed(agency, hash, m.number(), Suspend, r.Suspension); err != nil {
+			return m, err
 		}
 	default:
-		return member{}, fmt.Errorf("status %d", r.Status)
+		return m, fmt.Errorf("status %d", r.Status)
 	}
-	if len(r.Approvals) != Approvals || string(r.Hash) != string(hash[:]) || s.IsServer(agency.Key) || s.IsOperator(agency.Key) {
-		return member{}, errors.New("approvals, hash or key")
+	if len(r.Approvals) != Approvals || string(r.Hash) != string(hash[:]) {
+		return m, errors.New("approvals or hash")
 	}
-	agency.Status = directory.Status(r.Status)
-	return member{agency: agency, hash: hash, record: r}, s.checkApprovals(agency, hash, r.Number, r.Approvals)
+	return m, s.checkApprovals(agency, hash, r.Number, r.Approvals)
 }
 
 func (s *State) restorePending(list []*wire.PendingApplication) error {
 	for i, r := range list {
 		agency, hash, err := directory.CheckApplication(r.GetApplication(), s.Hash)
 		if err != nil {
-			return fmt.Errorf("%w: application %d: %w", ErrSnapshot, i+1, err)
+			return fmt.Errorf("application %d: %w", i+1, err)
 		}
 		if err := s.checkApprovals(agency, hash, r.Number, r.Approvals); err != nil {
-			return fmt.Errorf("%w: application %d: %w", ErrSnapshot, i+1, err)
+			return fmt.Errorf("application %d: %w", i+1, err)
 		}
 		_, twice := s.pendingOf(agency.Key)
 		if twice || i > 0 && list[i-1].Number >= r.Number || len(r.Approvals) >= Approvals || string(r.Hash) != string(hash[:]) {
-			return fmt.Errorf("%w: application %d: twice, out of order, approved or of another hash", ErrSnapshot, i+1)
+			return fmt.Errorf("application %d: twice, out of order, approved or of another hash", i+1)
 		}
 		s.pending = append(s.pending, applicant{agency: agency, hash: hash, record: r})
 	}
@@ -126,16 +190,30 @@ func (s *State) restoreRefused(list []*wire.RefusedApplication) error {
 	for i, r := range list {
 		key, err := wire.ParsePeer(r.GetKey())
 		if err != nil {
-			return fmt.Errorf("%w: refusal %d: %w", ErrSnapshot, i+1, err)
+			return fmt.Errorf("refusal %d: %w", i+1, err)
 		}
-		if err := s.checkDecision(r.Decision); err != nil {
-			return fmt.Errorf("%w: refusal %d: %w", ErrSnapshot, i+1, err)
+		if _, err := s.checkDecision(r.Decision); err != nil {
+			return fmt.Errorf("refusal %d: %w", i+1, err)
 		}
 		_, waiting := s.pendingOf(key)
 		if _, twice := s.refusedOf(key); twice || waiting || Verb(r.Decision.Verb) != Refuse {
-			return fmt.Errorf("%w: refusal %d: its key has another, or it is none", ErrSnapshot, i+1)
+			return fmt.Errorf("refusal %d: its key has another, or it is none", i+1)
 		}
 		s.refused = append(s.refused, rejection{key: key, record: r})
+	}
+	return nil
+}
+
+func (s *State) restoreMotions(list []*wire.PendingMotion) error {
+	for i, r := range list {
+		if _, err := s.checkDecision(r.GetDecision()); err != nil {
+			return fmt.Errorf("motion %d: %w", i+1, err)
+		}
+		hash, err := MotionHash(r.Decision.Motion)
+		if err != nil || string(hash[:]) != string(r.Hash) || Verb(r.Decision.Verb) != Move || i > 0 && list[i-1].Number >= r.Number {
+			return fmt.Errorf("motion %d: hash, verb or order", i+1)
+		}
+		s.motions = append(s.motions, motion{hash: hash, record: r})
 	}
 	return nil
 }
@@ -155,7 +233,7 @@ func (s *State) checkApprovals(a directory.Agency, hash directory.ApplicationHas
 
 // checkNamed verifies that d is an operator's decision on exactly this application.
 func (s *State) checkNamed(a directory.Agency, hash directory.ApplicationHash, number uint64, verb Verb, d *wire.Decision) error {
-	if err := s.checkDecision(d); err != nil {
+	if _, err := s.checkDecision(d); err != nil {
 		return err
 	}
 	if Verb(d.Verb) != verb || d.Agency != string(a.ID) || d.Number != number || string(d.Application) != string(hash[:]) {
@@ -164,28 +242,47 @@ func (s *State) checkNamed(a directory.Agency, hash directory.ApplicationHash, n
 	return nil
 }
 
-// restoreDirectory encodes the directory anew and checks its endorsements.
+// restoreDirectory follows the chain of handovers, encodes the directory anew
+// and checks its endorsements.
 func (s *State) restoreDirectory(m *wire.RegistryState) (err error) {
 	if s.encoded, err = s.Directory().Encode(); err != nil {
-		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+		return err
 	}
+	s.handovers = m.Handovers
+	for i, h := range m.Handovers {
+		d, err := s.trusted.Verify(h)
+		if i == 0 && len(m.Handovers) == MaxHandovers {
+			d, err = directory.Decode(h.GetDirectory()) // what led to it was let go of
+		}
+		if err != nil {
+			return fmt.Errorf("handover %d: %w", i+1, err)
+		}
+		s.before, s.trusted = s.trusted, d.Trust()
+	}
+	trusted := s.trustedFor()
 	for i, e := range m.Endorsements {
-		if !s.Trust().Endorsed(e, s.encoded) || i > 0 && m.Endorsements[i-1].Server >= e.Server {
-			return fmt.Errorf("%w: endorsement %d", ErrSnapshot, i+1)
+		if !trusted.Endorsed(e, s.encoded) || i > 0 && m.Endorsements[i-1].Server >= e.Server {
+			return fmt.Errorf("endorsement %d", i+1)
 		}
 	}
 	s.endorsements, s.published = m.Endorsements, m.Published
-	enough := len(s.endorsements) >= directory.Majority(len(s.Servers))
+	enough := len(s.endorsements) >= trusted.Quorum
 	if m.Published == nil && !enough {
 		return nil
 	}
-	d, err := s.Trust().Verify(m.Published)
-	if err != nil {
-		return fmt.Errorf("%w: published directory: %w", ErrSnapshot, err)
-	}
 	current := &wire.SignedDirectory{Directory: s.encoded, Endorsements: s.endorsements}
-	if d.Version > s.version || enough != (d.Version == s.version) || enough && !proto.Equal(current, m.Published) {
-		return fmt.Errorf("%w: published directory of version %d", ErrSnapshot, d.Version)
+	if enough != (string(m.Published.GetDirectory()) == string(s.encoded)) || enough && !proto.Equal(current, m.Published) {
+		return errors.New("published directory is not the endorsed one")
+	}
+	if n := len(s.handovers); n > 0 && proto.Equal(s.handovers[n-1], m.Published) {
+		return nil // verified as the last of the chain
+	}
+	d, err := s.trusted.Verify(m.Published)
+	if err != nil {
+		return fmt.Errorf("published directory: %w", err)
+	}
+	if d.Version > s.version {
+		return fmt.Errorf("published directory of version %d", d.Version)
 	}
 	return nil
 }

@@ -1,0 +1,185 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"interlock/crypto/vault"
+	"interlock/protocol/wire"
+)
+
+// Role is what an operator may do; a set of bits, the wire's.
+type Role uint32
+
+// The roles. Who has none is a former operator, whose signatures still count
+// for what was decided then.
+const (
+	Admission  Role = 1 // admits, refuses, suspends, reinstates, removes and invites agencies
+	Operations Role = 2 // changes servers, keys, operators and policy
+	Audit      Role = 4 // looks, and reads the record
+	allRoles        = Admission | Operations | Audit
+)
+
+func (r Role) String() string {
+	var names []string
+	for _, known := range []struct {
+		role Role
+		name string
+	}{{Admission, "admission"}, {Operations, "operations"}, {Audit, "audit"}} {
+		if r&known.role != 0 {
+			names = append(names, known.name)
+		}
+	}
+	if len(names) == 0 {
+		return "former"
+	}
+	return strings.Join(names, ", ")
+}
+
+// MaxOperators bounds the operators of a network, former ones included.
+const MaxOperators = 500
+
+// Operator is somebody at the centre.
+type Operator struct {
+	Name  string
+	Key   wire.Peer
+	Roles Role
+}
+
+// operatorOf parses an operator that is to have roles.
+func operatorOf(m *wire.Operator) (Operator, error) {
+	o := Operator{Name: m.GetName(), Roles: Role(m.GetRoles())}
+	var err error
+	if o.Key, err = wire.ParsePeer(m.GetKey()); err != nil {
+		return o, fmt.Errorf("operator %q: %w", m.GetName(), err)
+	}
+	if o.Name == "" || !oneLine(o.Name) || !vault.ValidPublicKey(o.Key.Key()) {
+		return o, fmt.Errorf("operator %q: the name or the key cannot be used", m.GetName())
+	}
+	if o.Roles == 0 || o.Roles&^allRoles != 0 {
+		return o, fmt.Errorf("operator %q: roles: want admission, operations, audit or several of them", o.Name)
+	}
+	return o, nil
+}
+
+// message is the operator as messages carry it.
+func (o Operator) message() *wire.Operator {
+	return &wire.Operator{Name: o.Name, Key: o.Key[:], Roles: uint32(o.Roles)}
+}
+
+func named(list []Operator, name string) bool {
+	return slices.ContainsFunc(list, func(o Operator) bool { return o.Name == name })
+}
+
+// enough reports an error where a role that takes two has fewer.
+func enough(list []Operator) error {
+	count := map[Role]int{}
+	for _, o := range list {
+		for _, r := range []Role{Admission, Operations} {
+			if o.Roles&r != 0 {
+				count[r]++
+			}
+		}
+	}
+	if len(list) > MaxOperators {
+		return fmt.Errorf("%d operators, at most %d", len(list), MaxOperators)
+	}
+	if count[Admission] < Approvals || count[Operations] < Approvals {
+		return fmt.Errorf("want at least %d operators for admission and %d for operations: decisions take two", Approvals, Approvals)
+	}
+	return nil
+}
+
+// operator returns the operator, present or former, that holds key.
+func (s *State) operator(key wire.Peer) (Operator, bool) {
+	i := slices.IndexFunc(s.operators, func(o Operator) bool { return o.Key == key })
+	if i < 0 {
+		return Operator{}, false
+	}
+	return s.operators[i], true
+}
+
+// IsOperator reports whether key is of somebody who has a role now.
+func (s *State) IsOperator(key wire.Peer) bool {
+	o, ok := s.operator(key)
+	return ok && o.Roles != 0
+}
+
+// RolesOf returns the roles of the holder of key.
+func (s *State) RolesOf(key wire.Peer) Role {
+	o, _ := s.operator(key)
+	return o.Roles
+}
+
+// OperatorName returns the name of the operator, present or former, that holds
+// key, or "".
+func (s *State) OperatorName(key wire.Peer) string {
+	o, _ := s.operator(key)
+	return o.Name
+}
+
+// changeOperator adds an operator, or changes or ends the roles of one.
+func (d *draft) changeOperator(m *wire.OperatorChange) error {
+	wanted := m.GetOperator()
+	list := slices.Clone(d.operators)
+	if m.GetRemove() {
+		i := slices.IndexFunc(list, func(o Operator) bool { return string(o.Key[:]) == string(wanted.GetKey()) })
+		if i < 0 || list[i].Roles == 0 {
+			return ErrUnknownOperator
+		}
+		list[i].Roles = 0
+	} else {
+		o, err := operatorOf(wanted)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		i := slices.IndexFunc(list, func(have Operator) bool { return have.Key == o.Key })
+		switch {
+		case i >= 0 && list[i] == o:
+			return ErrNoChange
+		case i >= 0 && list[i].Name == o.Name:
+			list[i] = o
+		case i >= 0 || named(list, o.Name) || d.taken(o.Key):
+			return ErrTaken
+		default:
+			list = append(list, o)
+		}
+	}
+	if err := enough(list); err != nil {
+		return fmt.Errorf("%w: %w", ErrTooFew, err)
+	}
+	d.operators = list
+	return nil
+}
+
+// taken reports whether key is a server's, an operator's or an agency's.
+func (s *State) taken(key wire.Peer) bool {
+	_, operator := s.operator(key)
+	return s.IsServer(key) || operator || s.ids[key] != ""
+}
+
+// restoreOperators takes the operators of a snapshot.
+func (s *State) restoreOperators(list []*wire.Operator) error {
+	s.operators = nil
+	for _, m := range list {
+		former := m.GetRoles() == 0
+		asked := &wire.Operator{Name: m.GetName(), Key: m.GetKey(), Roles: m.GetRoles()}
+		if former {
+			asked.Roles = uint32(Audit)
+		}
+		o, err := operatorOf(asked)
+		if err != nil {
+			return err
+		}
+		if former {
+			o.Roles = 0
+		}
+		if named(s.operators, o.Name) || s.taken(o.Key) {
+			return errors.New("operator twice")
+		}
+		s.operators = append(s.operators, o)
+	}
+	return enough(s.operators)
+}

@@ -1,0 +1,114 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+
+	"interlock/crypto/oprf"
+	"interlock/protocol/directory"
+	"interlock/protocol/wire"
+)
+
+// Servers are the registry's servers now, by index. The caller must not change
+// the list.
+func (s *State) Servers() []directory.Server { return s.servers }
+
+// IsServer reports whether key is one of the network's servers now.
+func (s *State) IsServer(key wire.Peer) bool {
+	return slices.ContainsFunc(s.servers, func(m directory.Server) bool { return m.Key == key })
+}
+
+// Server returns the server with a number.
+func (s *State) Server(i oprf.Index) (directory.Server, bool) {
+	at := slices.IndexFunc(s.servers, func(m directory.Server) bool { return m.Index == i })
+	if at < 0 {
+		return directory.Server{}, false
+	}
+	return s.servers[at], true
+}
+
+// indices are the servers' numbers.
+func (s *State) indices() []oprf.Index {
+	list := make([]oprf.Index, len(s.servers))
+	for i, m := range s.servers {
+		list[i] = m.Index
+	}
+	return list
+}
+
+// changeServer adds, changes, removes or replaces a server. Where the set of
+// servers changes, their shares of the key in force are made anew.
+func (d *draft) changeServer(m *wire.ServerChange) error {
+	wanted := m.GetServer()
+	servers := slices.Clone(d.servers)
+	at := func(i uint32) int {
+		return slices.IndexFunc(servers, func(s directory.Server) bool { return uint32(s.Index) == i })
+	}
+	switch i := at(wanted.GetIndex()); {
+	case m.GetRemove():
+		if i < 0 || m.Replaces != 0 {
+			return ErrUnknownServer
+		}
+		servers = slices.Delete(servers, i, i+1)
+	case wanted.GetIndex() != 0:
+		return d.moveServer(servers, i, wanted, m)
+	default:
+		s, err := directory.ServerOf(wanted)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		if d.taken(s.Key) {
+			return ErrTaken
+		}
+		if m.Replaces != 0 {
+			old := at(m.Replaces)
+			if old < 0 {
+				return ErrUnknownServer
+			}
+			servers = slices.Delete(servers, old, old+1)
+		}
+		s.Index = d.nextServer
+		servers = append(servers, s)
+		d.nextServer++
+	}
+	threshold := int(m.Threshold)
+	if threshold == 0 {
+		threshold = d.threshold()
+	}
+	if n := len(servers); n > directory.MaxServers || threshold < 1 || threshold > n {
+		return fmt.Errorf("%w: threshold %d of %d servers", ErrTooFew, threshold, n)
+	}
+	d.servers, d.shown = servers, true
+	return d.reshare(threshold)
+}
+
+// moveServer gives a server another name or other addresses.
+func (d *draft) moveServer(servers []directory.Server, i int, wanted *wire.Server, m *wire.ServerChange) error {
+	if i < 0 {
+		return ErrUnknownServer
+	}
+	s, err := directory.ServerOf(wanted)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if s.Key != servers[i].Key || s.Recipient != servers[i].Recipient || m.Replaces != 0 || m.Threshold != 0 {
+		return fmt.Errorf("%w: a server with other keys is another server: replace it", ErrMalformed)
+	}
+	servers[i] = s
+	d.servers, d.shown = servers, true
+	return nil
+}
+
+// threshold is that of the key in force, or of the first one.
+func (s *State) threshold() int {
+	if n := len(s.epochs); n > 0 {
+		return s.epochs[n-1].Keys.Threshold
+	}
+	return s.Threshold
+}
+
+// serverNumbered returns the server that a message names.
+func (s *State) serverNumbered(i uint32) (directory.Server, bool) {
+	m, ok := s.Server(oprf.Index(i))
+	return m, ok && uint32(m.Index) == i
+}
