@@ -20,6 +20,12 @@ const (
 	ContextApplication Context = "interlock application v1"
 	// ContextOperator signs a registry operator's decision.
 	ContextOperator Context = "interlock operator decision v1"
+	// ContextInvitation signs an application in the name of an invitation.
+	ContextInvitation Context = "interlock invitation v1"
+	// ContextSuccession signs an application in the name of the key that it replaces.
+	ContextSuccession Context = "interlock key succession v1"
+	// ContextServer signs what a registry server says in the replicated log.
+	ContextServer Context = "interlock registry server v1"
 )
 
 // contextLimit is the longest context of RFC 8032 §5.1, in bytes.

@@ -18,22 +18,55 @@ var ErrSignature = errors.New("signature does not verify")
 // ApplicationHash names one application; an operator approves exactly it.
 type ApplicationHash [sha256.Size]byte
 
+// Signers are the keys that sign an application.
+type Signers struct {
+	Key        ed25519.PrivateKey // the agency's, of which the application speaks
+	Invitation ed25519.PrivateKey // for who is new; nil otherwise
+	Replaces   *wire.Peer         // the agency's key until now, where it changes
+	Old        ed25519.PrivateKey // that key, where it is not lost
+}
+
 // SignApplication returns a's application to the network genesis, signed.
-func SignApplication(key ed25519.PrivateKey, genesis GenesisHash, a Agency, unix uint64) (*wire.Application, error) {
+func SignApplication(by Signers, genesis GenesisHash, a Agency, unix uint64) (*wire.Application, error) {
 	m := &wire.Application{
 		Id: string(a.ID), Name: a.Name, Jurisdiction: a.Jurisdiction, Contact: a.Contact, Key: a.Key[:],
 		Recipient: a.Recipient.String(), Addresses: a.Addresses, Genesis: genesis[:], Time: unix,
 	}
+	if by.Invitation != nil {
+		p := wire.PeerOf(by.Invitation)
+		m.Invitation = p[:]
+	}
+	if by.Replaces != nil {
+		m.Replaces = by.Replaces[:]
+	}
+	b, err := unsigned(m)
+	if err != nil {
+		return nil, err
+	}
+	m.Signature = vault.Sign(by.Key, vault.ContextApplication, b)
+	if by.Invitation != nil {
+		m.Invited = vault.Sign(by.Invitation, vault.ContextInvitation, b)
+	}
+	if by.Old != nil {
+		m.Replaced = vault.Sign(by.Old, vault.ContextSuccession, b)
+	}
+	return m, nil
+}
+
+// unsigned is what the signatures of an application are over.
+func unsigned(m *wire.Application) ([]byte, error) {
+	m = proto.Clone(m).(*wire.Application)
+	m.Signature, m.Invited, m.Replaced = nil, nil, nil
 	b, err := wire.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode application: %w", err)
 	}
-	m.Signature = vault.Sign(key, vault.ContextApplication, b)
-	return m, nil
+	return b, nil
 }
 
 // CheckApplication parses an application to the network genesis and verifies
-// that the key it names signed it.
+// every signature that it has: of the key that it names, of its invitation, and
+// of the key that it replaces. Whether it needs them is the registry's to say.
 func CheckApplication(m *wire.Application, genesis GenesisHash) (Agency, ApplicationHash, error) {
 	a, err := agencyOf(&wire.Agency{
 		Id: m.GetId(), Name: m.GetName(), Jurisdiction: m.GetJurisdiction(), Contact: m.GetContact(), Key: m.GetKey(),
@@ -45,16 +78,26 @@ func CheckApplication(m *wire.Application, genesis GenesisHash) (Agency, Applica
 	if GenesisHash(fixed(m.Genesis)) != genesis {
 		return Agency{}, ApplicationHash{}, ErrOtherNetwork
 	}
-	unsigned := proto.Clone(m).(*wire.Application)
-	unsigned.Signature = nil
-	b, err := wire.Marshal(unsigned)
+	b, err := unsigned(m)
 	if err != nil {
-		return Agency{}, ApplicationHash{}, fmt.Errorf("encode application: %w", err)
+		return Agency{}, ApplicationHash{}, err
 	}
-	if !vault.Verify(a.Key.Key(), vault.ContextApplication, b, m.Signature) {
+	if !vault.Verify(a.Key.Key(), vault.ContextApplication, b, m.Signature) ||
+		!signedBy(m.Invitation, vault.ContextInvitation, b, m.Invited, true) ||
+		!signedBy(m.Replaces, vault.ContextSuccession, b, m.Replaced, false) {
 		return Agency{}, ApplicationHash{}, fmt.Errorf("application: %w", ErrSignature)
 	}
 	return a, sha256.Sum256(append(b, m.Signature...)), nil
+}
+
+// signedBy reports whether key signed b; without a key there must be no
+// signature, and where must is not set there may be none with one.
+func signedBy(key []byte, context vault.Context, b, signature []byte, must bool) bool {
+	if len(key) == 0 || len(signature) == 0 && !must {
+		return len(signature) == 0
+	}
+	p, err := wire.ParsePeer(key)
+	return err == nil && vault.Verify(p.Key(), context, b, signature)
 }
 
 // fixed returns b as an array, all zero where the size is wrong: no hash is.

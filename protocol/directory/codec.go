@@ -3,13 +3,13 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"interlock/crypto/oprf"
-	"interlock/crypto/token"
 	"interlock/crypto/vault"
 	"interlock/protocol/wire"
 )
@@ -27,12 +27,9 @@ var ErrMalformed = errors.New("malformed directory")
 
 // Encode returns the bytes that the servers sign.
 func (d *Directory) Encode() ([]byte, error) {
-	m := &wire.Directory{
-		Genesis:   d.Genesis[:],
-		Version:   d.Version,
-		Epoch:     uint32(d.Epoch),
-		Threshold: uint32(d.Keys.Threshold),
-		PublicKey: d.Keys.Public[:],
+	m := &wire.Directory{Genesis: d.Genesis[:], Version: d.Version, Policy: d.Policy.Message(), RecordSize: d.Record.Size, RecordRoot: d.Record.Root[:]}
+	for _, k := range d.Epochs {
+		m.Epochs = append(m.Epochs, k.Message())
 	}
 	for _, s := range d.Servers {
 		m.Servers = append(m.Servers, s.Message())
@@ -49,72 +46,70 @@ func Decode(b []byte) (*Directory, error) {
 	if err := wire.Unmarshal(b, &m); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	d := &Directory{Version: m.Version, Epoch: token.Epoch(m.Epoch)}
-	if len(m.Genesis) != len(d.Genesis) || len(m.PublicKey) != len(d.Keys.Public) {
-		return nil, fmt.Errorf("%w: genesis or public key has the wrong size", ErrMalformed)
+	d := &Directory{Version: m.Version, Record: Head{Size: m.RecordSize}}
+	if len(m.Genesis) != len(d.Genesis) || len(m.RecordRoot) != len(d.Record.Root) {
+		return nil, fmt.Errorf("%w: genesis or record's root has the wrong size", ErrMalformed)
 	}
 	copy(d.Genesis[:], m.Genesis)
+	copy(d.Record.Root[:], m.RecordRoot)
 	var err error
 	if d.Servers, err = ServersOf(m.Servers); err != nil {
 		return nil, err
 	}
-	if d.Keys, err = KeySetOf(m.Threshold, m.PublicKey, d.Servers); err != nil {
+	if d.Epochs, err = EpochsOf(m.Epochs); err != nil {
 		return nil, err
 	}
 	if d.Agencies, err = AgenciesOf(m.Agencies); err != nil {
 		return nil, err
 	}
+	if d.Policy, err = PolicyOf(m.Policy); err != nil {
+		return nil, err
+	}
 	return d, nil
-}
-
-// KeySetOf assembles the token keys of a set of servers and checks that the
-// shares belong to the public key.
-func KeySetOf(threshold uint32, public []byte, servers []Server) (oprf.KeySet, error) {
-	keys := oprf.KeySet{Threshold: int(threshold)}
-	if len(public) != len(keys.Public) {
-		return keys, fmt.Errorf("%w: public key of %d bytes", ErrMalformed, len(public))
-	}
-	copy(keys.Public[:], public)
-	for _, s := range servers {
-		keys.Shares = append(keys.Shares, s.Share)
-	}
-	if err := keys.Validate(); err != nil {
-		return keys, fmt.Errorf("%w: token keys: %w", ErrMalformed, err)
-	}
-	return keys, nil
 }
 
 // Message is the server as messages carry it.
 func (s Server) Message() *wire.Server {
 	return &wire.Server{
 		Index: uint32(s.Index), Name: s.Name, Key: s.Key[:], Addresses: s.Addresses,
-		Recipient: s.Recipient.String(), PublicShare: s.Share.Key[:],
+		Recipient: s.Recipient.String(),
 	}
 }
 
-// ServersOf parses servers numbered 1 to n, in order.
+// ServersOf parses servers in ascending order of their numbers, each with a key
+// of its own.
 func ServersOf(list []*wire.Server) ([]Server, error) {
 	if len(list) == 0 || len(list) > MaxServers {
 		return nil, fmt.Errorf("%w: %d servers, want 1 to %d", ErrMalformed, len(list), MaxServers)
 	}
 	servers := make([]Server, len(list))
+	last, keys := uint32(0), make(map[wire.Peer]bool, len(list))
 	for i, m := range list {
-		s := Server{Index: oprf.Index(m.Index), Name: m.Name, Addresses: m.Addresses}
-		s.Share.Index = s.Index
-		var err error
-		if s.Key, err = wire.ParsePeer(m.Key); err != nil {
+		s, err := ServerOf(m)
+		if err != nil {
 			return nil, fmt.Errorf("%w: server %d: %w", ErrMalformed, i+1, err)
 		}
-		if s.Recipient, err = vault.ParseRecipient(m.Recipient); err != nil {
-			return nil, fmt.Errorf("%w: server %d: %w", ErrMalformed, i+1, err)
+		if m.Index <= last || keys[s.Key] {
+			return nil, fmt.Errorf("%w: server %d: out of order or twice", ErrMalformed, i+1)
 		}
-		if int(m.Index) != i+1 || len(m.PublicShare) != len(s.Share.Key) || !textFits(m.Name) || !addressesFit(m.Addresses) {
-			return nil, fmt.Errorf("%w: server %d: number, share, name or addresses", ErrMalformed, i+1)
-		}
-		copy(s.Share.Key[:], m.PublicShare)
-		servers[i] = s
+		last, keys[s.Key], servers[i] = m.Index, true, s
 	}
 	return servers, nil
+}
+
+// ServerOf parses one server; its number may be 0, for one that has none yet.
+func ServerOf(m *wire.Server) (s Server, err error) {
+	s = Server{Index: oprf.Index(m.GetIndex()), Name: m.GetName(), Addresses: m.GetAddresses()}
+	if s.Key, err = wire.ParsePeer(m.GetKey()); err != nil {
+		return s, err
+	}
+	if s.Recipient, err = vault.ParseRecipient(m.GetRecipient()); err != nil {
+		return s, err
+	}
+	if m.Index > math.MaxUint16 || s.Name == "" || !textFits(s.Name) || !addressesFit(s.Addresses) || !vault.ValidPublicKey(s.Key.Key()) {
+		return s, errors.New("number, name, addresses or key cannot be used")
+	}
+	return s, nil
 }
 
 // Message is the agency as messages carry it.

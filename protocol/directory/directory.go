@@ -65,7 +65,21 @@ type Server struct {
 	Key       wire.Peer
 	Addresses []string
 	Recipient vault.Recipient
-	Share     oprf.PublicShare
+}
+
+// KeyEpoch is one token key as the servers share it.
+type KeyEpoch struct {
+	Epoch      token.Epoch
+	Generation uint32 // counts the sets of shares of this key, from 1
+	Keys       oprf.KeySet
+	Federation token.Commitment // to the federation secret of the epoch
+	Retiring   bool             // still matches, and makes no new tokens
+}
+
+// Head is a Merkle tree head of the registry's record (RFC 9162, section 4.10).
+type Head struct {
+	Size uint64
+	Root [sha256.Size]byte
 }
 
 // GenesisHash names a network: the SHA-256 of its founding document.
@@ -76,10 +90,29 @@ type GenesisHash [sha256.Size]byte
 type Directory struct {
 	Genesis  GenesisHash
 	Version  uint64
-	Epoch    token.Epoch
-	Keys     oprf.KeySet // of Epoch
-	Servers  []Server    // by index
-	Agencies []Agency    // by id; active and suspended
+	Epochs   []KeyEpoch // ascending; none before the first key ceremony has ended
+	Servers  []Server   // by index
+	Agencies []Agency   // by id; active and suspended
+	Policy   Policy
+	Record   Head // of the record of decisions, as it is with this version
+}
+
+// Current is the epoch that new tokens are made in.
+func (d *Directory) Current() (KeyEpoch, bool) {
+	if n := len(d.Epochs); n > 0 && !d.Epochs[n-1].Retiring {
+		return d.Epochs[n-1], true
+	}
+	return KeyEpoch{}, false
+}
+
+// Epoch returns one of the epochs that match.
+func (d *Directory) Epoch(e token.Epoch) (KeyEpoch, bool) {
+	for _, k := range d.Epochs {
+		if k.Epoch == e {
+			return k, true
+		}
+	}
+	return KeyEpoch{}, false
 }
 
 // Agency returns the agency with this id.
@@ -118,5 +151,16 @@ func (d *Directory) Active() []Agency {
 	return slices.DeleteFunc(slices.Clone(d.Agencies), func(a Agency) bool { return a.Status != Active })
 }
 
-// Majority is how many of n servers must endorse a version.
+// Majority is more than half of n servers.
 func Majority(n int) int { return n/2 + 1 }
+
+// Quorum is how many servers of this directory must endorse the versions after
+// it: a majority, and never fewer than could make tokens with one of its keys.
+// So whoever can say which key is in force could have used the one before.
+func (d *Directory) Quorum() int {
+	quorum := Majority(len(d.Servers))
+	for _, k := range d.Epochs {
+		quorum = max(quorum, min(k.Keys.Threshold, len(d.Servers)))
+	}
+	return quorum
+}

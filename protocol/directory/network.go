@@ -5,21 +5,18 @@ import (
 	"fmt"
 
 	"interlock/crypto/oprf"
-	"interlock/crypto/token"
 	"interlock/protocol/settings"
 	"interlock/protocol/wire"
 )
 
 // Network is what an agency pins before it knows anything else: which network
-// it is, the servers of its registry, the token key, and a commitment to the
-// federation secret. The operators hand it out as a file.
+// it is, the servers of its registry, and how many of them must agree. An
+// invitation carries it; everything after it follows by the chain of signatures.
 type Network struct {
-	Name       string
-	Genesis    GenesisHash
-	PublicKey  oprf.PublicKey
-	Threshold  int
-	Federation token.Commitment
-	Servers    []NetworkServer // by index, from 1
+	Name    string
+	Genesis GenesisHash
+	Quorum  int             // servers that must have signed a directory
+	Servers []NetworkServer // by index
 }
 
 // NetworkServer is one registry server as the network file names it.
@@ -32,12 +29,10 @@ type NetworkServer struct {
 
 // networkFile is the file's TOML.
 type networkFile struct {
-	Name       string              `toml:"name"`
-	Genesis    string              `toml:"genesis"`
-	PublicKey  string              `toml:"public_key"`
-	Threshold  int                 `toml:"threshold"`
-	Federation string              `toml:"federation"`
-	Server     []networkServerFile `toml:"server"`
+	Name    string              `toml:"name"`
+	Genesis string              `toml:"genesis"`
+	Quorum  int                 `toml:"quorum"`
+	Server  []networkServerFile `toml:"server"`
 }
 
 type networkServerFile struct {
@@ -49,19 +44,25 @@ type networkServerFile struct {
 
 // Trust is whose endorsements count in this network.
 func (n Network) Trust() Trust {
-	t := Trust{Genesis: n.Genesis}
+	t := Trust{Genesis: n.Genesis, Quorum: n.Quorum, Servers: make(map[oprf.Index]wire.Peer, len(n.Servers))}
 	for _, s := range n.Servers {
-		t.Servers = append(t.Servers, s.Key)
+		t.Servers[s.Index] = s.Key
 	}
 	return t
 }
 
+// Network is what to pin for whoever enrols at this version.
+func (d *Directory) Network(name string) Network {
+	n := Network{Name: name, Genesis: d.Genesis, Quorum: d.Quorum()}
+	for _, s := range d.Servers {
+		n.Servers = append(n.Servers, NetworkServer{Index: s.Index, Name: s.Name, Key: s.Key, Addresses: s.Addresses})
+	}
+	return n
+}
+
 // Encode returns the network file.
 func (n Network) Encode() ([]byte, error) {
-	f := networkFile{
-		Name: n.Name, Genesis: hex.EncodeToString(n.Genesis[:]), PublicKey: hex.EncodeToString(n.PublicKey[:]),
-		Threshold: n.Threshold, Federation: hex.EncodeToString(n.Federation[:]),
-	}
+	f := networkFile{Name: n.Name, Genesis: hex.EncodeToString(n.Genesis[:]), Quorum: n.Quorum}
 	for _, s := range n.Servers {
 		f.Server = append(f.Server, networkServerFile{
 			Index: uint16(s.Index), Name: s.Name, Key: hex.EncodeToString(s.Key[:]), Addresses: s.Addresses,
@@ -76,44 +77,41 @@ func ParseNetwork(b []byte) (Network, error) {
 	if err := settings.Decode(b, &f); err != nil {
 		return Network{}, err
 	}
-	n := Network{Name: f.Name}
-	if n.Name == "" || !textFits(n.Name) {
-		return Network{}, fmt.Errorf("name: want 1 to %d bytes", MaxText)
+	n := Network{Name: f.Name, Quorum: f.Quorum}
+	genesis, err := hex32("genesis", f.Genesis)
+	if err != nil {
+		return Network{}, err
 	}
-	n.Threshold = f.Threshold
-	for _, k := range []struct {
-		name, text string
-		into       *[32]byte
-	}{
-		{"genesis", f.Genesis, (*[32]byte)(&n.Genesis)},
-		{"public_key", f.PublicKey, (*[32]byte)(&n.PublicKey)},
-		{"federation", f.Federation, (*[32]byte)(&n.Federation)},
-	} {
-		v, err := hex32(k.name, k.text)
-		if err != nil {
-			return Network{}, err
-		}
-		*k.into = v
-	}
-	if len(f.Server) == 0 || len(f.Server) > MaxServers {
-		return Network{}, fmt.Errorf("server: %d of them, want 1 to %d", len(f.Server), MaxServers)
-	}
-	if n.Threshold < 1 || n.Threshold > len(f.Server) {
-		return Network{}, fmt.Errorf("threshold: %d of %d servers", n.Threshold, len(f.Server))
-	}
-	seen := map[wire.Peer]bool{}
+	n.Genesis = genesis
 	for i, s := range f.Server {
 		key, err := hex32(fmt.Sprintf("server %d: key", i+1), s.Key)
 		if err != nil {
 			return Network{}, err
 		}
-		if int(s.Index) != i+1 || !textFits(s.Name) || len(s.Addresses) == 0 || !addressesFit(s.Addresses) || seen[key] {
-			return Network{}, fmt.Errorf("server %d: index, name, addresses or key cannot be used", i+1)
-		}
-		seen[key] = true
 		n.Servers = append(n.Servers, NetworkServer{Index: oprf.Index(s.Index), Name: s.Name, Key: key, Addresses: s.Addresses})
 	}
-	return n, nil
+	return n, n.Check()
+}
+
+// Check reports what cannot be used in a network that was read from outside.
+func (n Network) Check() error {
+	if n.Name == "" || !textFits(n.Name) {
+		return fmt.Errorf("name: want 1 to %d bytes", MaxText)
+	}
+	if len(n.Servers) == 0 || len(n.Servers) > MaxServers {
+		return fmt.Errorf("server: %d of them, want 1 to %d", len(n.Servers), MaxServers)
+	}
+	if n.Quorum < Majority(len(n.Servers)) || n.Quorum > len(n.Servers) {
+		return fmt.Errorf("quorum: %d of %d servers, want a majority at least", n.Quorum, len(n.Servers))
+	}
+	seen, last := map[wire.Peer]bool{}, oprf.Index(0)
+	for i, s := range n.Servers {
+		if s.Index <= last || !textFits(s.Name) || len(s.Addresses) == 0 || !addressesFit(s.Addresses) || seen[s.Key] {
+			return fmt.Errorf("server %d: index, name, addresses or key cannot be used", i+1)
+		}
+		seen[s.Key], last = true, s.Index
+	}
+	return nil
 }
 
 // hex32 reads 32 bytes in lower-case hexadecimal.

@@ -4,31 +4,40 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 
+	"interlock/crypto/oprf"
 	"interlock/crypto/vault"
 	"interlock/protocol/wire"
 )
 
 // Errors of Verify.
 var (
-	ErrNotEndorsed  = errors.New("directory not endorsed by a majority of the pinned servers")
+	ErrNotEndorsed  = errors.New("directory not endorsed by enough of the trusted servers")
 	ErrOtherNetwork = errors.New("directory of another network")
 )
 
-// Trust is what a node pins at enrolment: which network, and whose
-// endorsements count.
+// Trust is whose endorsements count: what a node pins at enrolment, and what it
+// takes from each directory for those after it.
 type Trust struct {
 	Genesis GenesisHash
-	Servers []wire.Peer // by index, the first is server 1
+	Servers map[oprf.Index]wire.Peer
+	Quorum  int // servers that must have endorsed
 }
 
 // Trust returns what a holder of d trusts for the versions after it.
 func (d *Directory) Trust() Trust {
-	t := Trust{Genesis: d.Genesis}
+	t := Trust{Genesis: d.Genesis, Servers: make(map[oprf.Index]wire.Peer, len(d.Servers)), Quorum: d.Quorum()}
 	for _, s := range d.Servers {
-		t.Servers = append(t.Servers, s.Key)
+		t.Servers[s.Index] = s.Key
 	}
 	return t
+}
+
+// Equal reports whether the same endorsements count.
+func (t Trust) Equal(u Trust) bool {
+	return t.Genesis == u.Genesis && t.Quorum == u.Quorum && maps.Equal(t.Servers, u.Servers)
 }
 
 // Endorse is one server's signature over an encoded directory.
@@ -36,16 +45,14 @@ func Endorse(key ed25519.PrivateKey, encoded []byte) []byte {
 	return vault.Sign(key, vault.ContextDirectory, encoded)
 }
 
-// Endorsed reports whether server index of t signed encoded.
+// Endorsed reports whether the server that e names signed encoded.
 func (t Trust) Endorsed(e *wire.Endorsement, encoded []byte) bool {
-	if e.GetServer() < 1 || int(e.GetServer()) > len(t.Servers) {
-		return false
-	}
-	return vault.Verify(t.Servers[e.Server-1].Key(), vault.ContextDirectory, encoded, e.Signature)
+	key, ok := t.Servers[oprf.Index(e.GetServer())]
+	return ok && e.GetServer() <= math.MaxUint16 && vault.Verify(key.Key(), vault.ContextDirectory, encoded, e.Signature)
 }
 
-// Verify returns the directory in signed if a majority of t's servers endorsed
-// it. Whether its version follows the one held is the caller's to decide.
+// Verify returns the directory in signed if enough of t's servers endorsed it.
+// Whether its version follows the one held is the caller's to decide.
 func (t Trust) Verify(signed *wire.SignedDirectory) (*Directory, error) {
 	if len(signed.GetEndorsements()) > MaxServers {
 		return nil, fmt.Errorf("%w: %d endorsements", ErrMalformed, len(signed.Endorsements))
@@ -60,8 +67,8 @@ func (t Trust) Verify(signed *wire.SignedDirectory) (*Directory, error) {
 			valid++
 		}
 	}
-	if valid < Majority(len(t.Servers)) {
-		return nil, fmt.Errorf("%w: %d of %d", ErrNotEndorsed, valid, len(t.Servers))
+	if t.Quorum < 1 || valid < t.Quorum {
+		return nil, fmt.Errorf("%w: %d of %d, want %d", ErrNotEndorsed, valid, len(t.Servers), t.Quorum)
 	}
 	d, err := Decode(signed.Directory)
 	if err != nil {

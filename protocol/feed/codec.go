@@ -52,9 +52,7 @@ func (e Entry) check() error {
 
 // Message is the batch as the wire carries it.
 func (b Batch) Message() *wire.Batch {
-	m := &wire.Batch{Head: &wire.Head{
-		Author: string(b.Head.Author), Number: b.Head.Number, Hash: b.Head.Hash[:], Signature: b.Head.Signature,
-	}, Last: b.Last}
+	m := &wire.Batch{Head: b.Head.Message(), Last: b.Last}
 	for i := range b.Entries {
 		e := &b.Entries[i]
 		m.Entries = append(m.Entries, &wire.Entry{
@@ -66,7 +64,7 @@ func (b Batch) Message() *wire.Batch {
 
 // FromMessage parses a batch; whether it verifies is another question.
 func FromMessage(m *wire.Batch) (Batch, error) {
-	head, err := headOf(m.GetHead())
+	head, err := ParseHead(m.GetHead())
 	if err != nil {
 		return Batch{}, err
 	}
@@ -89,7 +87,13 @@ func FromMessage(m *wire.Batch) (Batch, error) {
 	return b, nil
 }
 
-func headOf(m *wire.Head) (Head, error) {
+// Message is the head as messages carry it.
+func (h Head) Message() *wire.Head {
+	return &wire.Head{Author: string(h.Author), Number: h.Number, Hash: h.Hash[:], Signature: h.Signature}
+}
+
+// ParseHead parses a head; whether it was signed, Verified says.
+func ParseHead(m *wire.Head) (Head, error) {
 	id, err := directory.ParseAgencyID(m.GetAuthor())
 	if err != nil || len(m.GetHash()) != len(Hash{}) {
 		return Head{}, fmt.Errorf("%w: head", ErrMalformed)

@@ -43,7 +43,9 @@ var (
 	ProtocolDirectory = Protocol{ID: "/interlock/directory/1", From: Member | RegistryOperator, Frame: 16 * MiB, Idle: 45 * time.Second, Peer: 2}
 	ProtocolAdmission = Protocol{ID: "/interlock/admission/1", From: Applicant | Member, Frame: 16 * MiB, Idle: 20 * time.Second, Peer: 1}
 	ProtocolOperate   = Protocol{ID: "/interlock/operate/1", From: RegistryOperator, Frame: 16 * MiB, Idle: 20 * time.Second, Peer: 4}
-	ProtocolPropose   = Protocol{ID: "/interlock/propose/1", From: RegistryServer, Frame: 256 * KiB, Idle: 20 * time.Second, Peer: 64}
+	ProtocolEvidence  = Protocol{ID: "/interlock/evidence/1", From: Member, Frame: 4 * KiB, Idle: 20 * time.Second, Peer: 1}
+	ProtocolRecord    = Protocol{ID: "/interlock/record/1", From: RegistryOperator, Frame: 16 * MiB, Idle: 20 * time.Second, Peer: 2}
+	ProtocolPropose   = Protocol{ID: "/interlock/propose/1", From: RegistryServer, Frame: 512 * KiB, Idle: 20 * time.Second, Peer: 64}
 	ProtocolRaft      = Protocol{ID: "/interlock/raft/1", From: RegistryServer, Frame: 0, Idle: 0, Peer: 16}
 )
 

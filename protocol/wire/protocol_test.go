@@ -13,7 +13,7 @@ func TestEveryProtocolIsBounded(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range []Protocol{
 		ProtocolEvaluate, ProtocolFeed, ProtocolDirectory, ProtocolAdmission,
-		ProtocolOperate, ProtocolPropose, ProtocolRaft,
+		ProtocolOperate, ProtocolEvidence, ProtocolRecord, ProtocolPropose, ProtocolRaft,
 	} {
 		if seen[p.ID] || !strings.HasPrefix(p.ID, "/interlock/") || len(p.ID) > 100 {
 			t.Errorf("name %q: taken, not ours or too long", p.ID)

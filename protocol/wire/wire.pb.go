@@ -28,8 +28,9 @@ const (
 type EvaluateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Epoch         uint32                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Quorum        []uint32               `protobuf:"varint,2,rep,packed,name=quorum,proto3" json:"quorum,omitempty"` // the servers' numbers, ascending; the asked one among them
-	Blinded       []byte                 `protobuf:"bytes,3,opt,name=blinded,proto3" json:"blinded,omitempty"`       // 32-byte group elements, one after another
+	Quorum        []uint32               `protobuf:"varint,2,rep,packed,name=quorum,proto3" json:"quorum,omitempty"`  // the servers' numbers, ascending; the asked one among them
+	Blinded       []byte                 `protobuf:"bytes,3,opt,name=blinded,proto3" json:"blinded,omitempty"`        // 32-byte group elements, one after another
+	Generation    uint32                 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"` // of the shares: a reshared key has the same epoch and other shares
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,6 +84,13 @@ func (x *EvaluateRequest) GetBlinded() []byte {
 		return x.Blinded
 	}
 	return nil
+}
+
+func (x *EvaluateRequest) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
 }
 
 type EvaluateResponse struct {
@@ -452,12 +460,11 @@ func (x *Ack) GetNumber() uint64 {
 
 type Server struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // 1..n, the share's number
+	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // ascending, never given twice; the share's number
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"` // Ed25519
 	Addresses     []string               `protobuf:"bytes,4,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	Recipient     string                 `protobuf:"bytes,5,opt,name=recipient,proto3" json:"recipient,omitempty"` // age
-	PublicShare   []byte                 `protobuf:"bytes,6,opt,name=public_share,json=publicShare,proto3" json:"public_share,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -525,13 +532,6 @@ func (x *Server) GetRecipient() string {
 		return x.Recipient
 	}
 	return ""
-}
-
-func (x *Server) GetPublicShare() []byte {
-	if x != nil {
-		return x.PublicShare
-	}
-	return nil
 }
 
 type Agency struct {
@@ -637,7 +637,8 @@ func (x *Agency) GetStatus() uint32 {
 type Operator struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"` // Ed25519
+	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`      // Ed25519
+	Roles         uint32                 `protobuf:"varint,3,opt,name=roles,proto3" json:"roles,omitempty"` // bits: 1 admission, 2 operations, 4 audit
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -686,22 +687,372 @@ func (x *Operator) GetKey() []byte {
 	return nil
 }
 
+func (x *Operator) GetRoles() uint32 {
+	if x != nil {
+		return x.Roles
+	}
+	return 0
+}
+
+type PublicShare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        uint32                 `protobuf:"varint,1,opt,name=server,proto3" json:"server,omitempty"`
+	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"` // 32-byte group element
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PublicShare) Reset() {
+	*x = PublicShare{}
+	mi := &file_wire_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PublicShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PublicShare) ProtoMessage() {}
+
+func (x *PublicShare) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PublicShare.ProtoReflect.Descriptor instead.
+func (*PublicShare) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PublicShare) GetServer() uint32 {
+	if x != nil {
+		return x.Server
+	}
+	return 0
+}
+
+func (x *PublicShare) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+// KeyEpoch is one token key as the servers share it.
+type KeyEpoch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint32                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Generation    uint32                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"` // counts the sets of shares of this key, from 1
+	Threshold     uint32                 `protobuf:"varint,3,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	PublicKey     []byte                 `protobuf:"bytes,4,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"` // the VOPRF key K
+	Shares        []*PublicShare         `protobuf:"bytes,5,rep,name=shares,proto3" json:"shares,omitempty"`                        // by server
+	Federation    []byte                 `protobuf:"bytes,6,opt,name=federation,proto3" json:"federation,omitempty"`                // commitment to the federation secret of this epoch
+	Retiring      bool                   `protobuf:"varint,7,opt,name=retiring,proto3" json:"retiring,omitempty"`                   // still matches, and makes no new tokens
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyEpoch) Reset() {
+	*x = KeyEpoch{}
+	mi := &file_wire_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyEpoch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyEpoch) ProtoMessage() {}
+
+func (x *KeyEpoch) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyEpoch.ProtoReflect.Descriptor instead.
+func (*KeyEpoch) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *KeyEpoch) GetEpoch() uint32 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *KeyEpoch) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *KeyEpoch) GetThreshold() uint32 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+func (x *KeyEpoch) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *KeyEpoch) GetShares() []*PublicShare {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+func (x *KeyEpoch) GetFederation() []byte {
+	if x != nil {
+		return x.Federation
+	}
+	return nil
+}
+
+func (x *KeyEpoch) GetRetiring() bool {
+	if x != nil {
+		return x.Retiring
+	}
+	return false
+}
+
+type Group struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Agencies      []string               `protobuf:"bytes,2,rep,name=agencies,proto3" json:"agencies,omitempty"` // ids, ascending
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Group) Reset() {
+	*x = Group{}
+	mi := &file_wire_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Group) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Group) ProtoMessage() {}
+
+func (x *Group) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Group.ProtoReflect.Descriptor instead.
+func (*Group) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Group) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Group) GetAgencies() []string {
+	if x != nil {
+		return x.Agencies
+	}
+	return nil
+}
+
+type AgencyQuota struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agency        string                 `protobuf:"bytes,1,opt,name=agency,proto3" json:"agency,omitempty"`
+	Daily         uint64                 `protobuf:"varint,2,opt,name=daily,proto3" json:"daily,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgencyQuota) Reset() {
+	*x = AgencyQuota{}
+	mi := &file_wire_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgencyQuota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgencyQuota) ProtoMessage() {}
+
+func (x *AgencyQuota) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgencyQuota.ProtoReflect.Descriptor instead.
+func (*AgencyQuota) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *AgencyQuota) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *AgencyQuota) GetDaily() uint64 {
+	if x != nil {
+		return x.Daily
+	}
+	return 0
+}
+
+// Policy is what the operators have decided for the whole federation.
+type Policy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Daily         uint64                 `protobuf:"varint,1,opt,name=daily,proto3" json:"daily,omitempty"`                                   // identifiers a member may have evaluated in a day
+	Retention     uint32                 `protobuf:"varint,2,opt,name=retention,proto3" json:"retention,omitempty"`                           // days that members keep what another announced; 0: no limit
+	Groups        []*Group               `protobuf:"bytes,3,rep,name=groups,proto3" json:"groups,omitempty"`                                  // by name
+	Muted         [][]byte               `protobuf:"bytes,4,rep,name=muted,proto3" json:"muted,omitempty"`                                    // 16-byte tags of common values, scoped to the directory, ascending
+	SuspendForks  bool                   `protobuf:"varint,5,opt,name=suspend_forks,json=suspendForks,proto3" json:"suspend_forks,omitempty"` // evidence of a forked feed suspends its author at once
+	Refresh       uint32                 `protobuf:"varint,6,opt,name=refresh,proto3" json:"refresh,omitempty"`                               // days between refreshes of the shares; 0: none by itself
+	Quotas        []*AgencyQuota         `protobuf:"bytes,7,rep,name=quotas,proto3" json:"quotas,omitempty"`                                  // by agency; instead of daily
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_wire_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Policy) GetDaily() uint64 {
+	if x != nil {
+		return x.Daily
+	}
+	return 0
+}
+
+func (x *Policy) GetRetention() uint32 {
+	if x != nil {
+		return x.Retention
+	}
+	return 0
+}
+
+func (x *Policy) GetGroups() []*Group {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Policy) GetMuted() [][]byte {
+	if x != nil {
+		return x.Muted
+	}
+	return nil
+}
+
+func (x *Policy) GetSuspendForks() bool {
+	if x != nil {
+		return x.SuspendForks
+	}
+	return false
+}
+
+func (x *Policy) GetRefresh() uint32 {
+	if x != nil {
+		return x.Refresh
+	}
+	return 0
+}
+
+func (x *Policy) GetQuotas() []*AgencyQuota {
+	if x != nil {
+		return x.Quotas
+	}
+	return nil
+}
+
 type Directory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Genesis       []byte                 `protobuf:"bytes,1,opt,name=genesis,proto3" json:"genesis,omitempty"` // hash of the founding document, the network's name for itself
 	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	Epoch         uint32                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Threshold     uint32                 `protobuf:"varint,4,opt,name=threshold,proto3" json:"threshold,omitempty"`
-	PublicKey     []byte                 `protobuf:"bytes,5,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"` // the VOPRF key K
-	Servers       []*Server              `protobuf:"bytes,6,rep,name=servers,proto3" json:"servers,omitempty"`
-	Agencies      []*Agency              `protobuf:"bytes,7,rep,name=agencies,proto3" json:"agencies,omitempty"` // by id; pending ones are not in it
+	Epochs        []*KeyEpoch            `protobuf:"bytes,3,rep,name=epochs,proto3" json:"epochs,omitempty"` // ascending; none before the first ceremony has ended
+	Servers       []*Server              `protobuf:"bytes,4,rep,name=servers,proto3" json:"servers,omitempty"`
+	Agencies      []*Agency              `protobuf:"bytes,5,rep,name=agencies,proto3" json:"agencies,omitempty"` // by id; pending ones are not in it
+	Policy        *Policy                `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
+	RecordSize    uint64                 `protobuf:"varint,7,opt,name=record_size,json=recordSize,proto3" json:"record_size,omitempty"` // the record of decisions, as it is with this version
+	RecordRoot    []byte                 `protobuf:"bytes,8,opt,name=record_root,json=recordRoot,proto3" json:"record_root,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Directory) Reset() {
 	*x = Directory{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +1064,7 @@ func (x *Directory) String() string {
 func (*Directory) ProtoMessage() {}
 
 func (x *Directory) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +1077,7 @@ func (x *Directory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Directory.ProtoReflect.Descriptor instead.
 func (*Directory) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Directory) GetGenesis() []byte {
@@ -743,23 +1094,9 @@ func (x *Directory) GetVersion() uint64 {
 	return 0
 }
 
-func (x *Directory) GetEpoch() uint32 {
+func (x *Directory) GetEpochs() []*KeyEpoch {
 	if x != nil {
-		return x.Epoch
-	}
-	return 0
-}
-
-func (x *Directory) GetThreshold() uint32 {
-	if x != nil {
-		return x.Threshold
-	}
-	return 0
-}
-
-func (x *Directory) GetPublicKey() []byte {
-	if x != nil {
-		return x.PublicKey
+		return x.Epochs
 	}
 	return nil
 }
@@ -778,6 +1115,27 @@ func (x *Directory) GetAgencies() []*Agency {
 	return nil
 }
 
+func (x *Directory) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *Directory) GetRecordSize() uint64 {
+	if x != nil {
+		return x.RecordSize
+	}
+	return 0
+}
+
+func (x *Directory) GetRecordRoot() []byte {
+	if x != nil {
+		return x.RecordRoot
+	}
+	return nil
+}
+
 type Endorsement struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Server        uint32                 `protobuf:"varint,1,opt,name=server,proto3" json:"server,omitempty"`
@@ -788,7 +1146,7 @@ type Endorsement struct {
 
 func (x *Endorsement) Reset() {
 	*x = Endorsement{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -800,7 +1158,7 @@ func (x *Endorsement) String() string {
 func (*Endorsement) ProtoMessage() {}
 
 func (x *Endorsement) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -813,7 +1171,7 @@ func (x *Endorsement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endorsement.ProtoReflect.Descriptor instead.
 func (*Endorsement) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Endorsement) GetServer() uint32 {
@@ -840,7 +1198,7 @@ type SignedDirectory struct {
 
 func (x *SignedDirectory) Reset() {
 	*x = SignedDirectory{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +1210,7 @@ func (x *SignedDirectory) String() string {
 func (*SignedDirectory) ProtoMessage() {}
 
 func (x *SignedDirectory) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +1223,7 @@ func (x *SignedDirectory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedDirectory.ProtoReflect.Descriptor instead.
 func (*SignedDirectory) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SignedDirectory) GetDirectory() []byte {
@@ -882,16 +1240,19 @@ func (x *SignedDirectory) GetEndorsements() []*Endorsement {
 	return nil
 }
 
+// FollowDirectory asks for every directory after one version. The follower
+// sends it again when it acts on a newer one.
 type FollowDirectory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // what the follower has; 0 for nothing
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`  // what the follower acts on; 0 for nothing
+	Software      string                 `protobuf:"bytes,2,opt,name=software,proto3" json:"software,omitempty"` // and with which version of the program
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FollowDirectory) Reset() {
 	*x = FollowDirectory{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +1264,7 @@ func (x *FollowDirectory) String() string {
 func (*FollowDirectory) ProtoMessage() {}
 
 func (x *FollowDirectory) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +1277,7 @@ func (x *FollowDirectory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowDirectory.ProtoReflect.Descriptor instead.
 func (*FollowDirectory) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *FollowDirectory) GetVersion() uint64 {
@@ -924,6 +1285,13 @@ func (x *FollowDirectory) GetVersion() uint64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *FollowDirectory) GetSoftware() string {
+	if x != nil {
+		return x.Software
+	}
+	return ""
 }
 
 type DirectoryUpdate struct {
@@ -935,7 +1303,7 @@ type DirectoryUpdate struct {
 
 func (x *DirectoryUpdate) Reset() {
 	*x = DirectoryUpdate{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1315,7 @@ func (x *DirectoryUpdate) String() string {
 func (*DirectoryUpdate) ProtoMessage() {}
 
 func (x *DirectoryUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1328,7 @@ func (x *DirectoryUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryUpdate.ProtoReflect.Descriptor instead.
 func (*DirectoryUpdate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DirectoryUpdate) GetSigned() *SignedDirectory {
@@ -979,16 +1347,20 @@ type Application struct {
 	Key           []byte                 `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
 	Recipient     string                 `protobuf:"bytes,6,opt,name=recipient,proto3" json:"recipient,omitempty"`
 	Addresses     []string               `protobuf:"bytes,7,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	Genesis       []byte                 `protobuf:"bytes,8,opt,name=genesis,proto3" json:"genesis,omitempty"`      // which network is applied to
-	Time          uint64                 `protobuf:"varint,9,opt,name=time,proto3" json:"time,omitempty"`           // Unix seconds
-	Signature     []byte                 `protobuf:"bytes,10,opt,name=signature,proto3" json:"signature,omitempty"` // by key, over this message without it
+	Genesis       []byte                 `protobuf:"bytes,8,opt,name=genesis,proto3" json:"genesis,omitempty"`        // which network is applied to
+	Time          uint64                 `protobuf:"varint,9,opt,name=time,proto3" json:"time,omitempty"`             // Unix seconds
+	Signature     []byte                 `protobuf:"bytes,10,opt,name=signature,proto3" json:"signature,omitempty"`   // by key, over this message without its signatures
+	Invitation    []byte                 `protobuf:"bytes,11,opt,name=invitation,proto3" json:"invitation,omitempty"` // public key of the invitation, for who is new
+	Invited       []byte                 `protobuf:"bytes,12,opt,name=invited,proto3" json:"invited,omitempty"`       // signature by the invitation
+	Replaces      []byte                 `protobuf:"bytes,13,opt,name=replaces,proto3" json:"replaces,omitempty"`     // key of the agency until now, where it changes
+	Replaced      []byte                 `protobuf:"bytes,14,opt,name=replaced,proto3" json:"replaced,omitempty"`     // signature by that key, where it is not lost
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Application) Reset() {
 	*x = Application{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1372,7 @@ func (x *Application) String() string {
 func (*Application) ProtoMessage() {}
 
 func (x *Application) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1385,7 @@ func (x *Application) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Application.ProtoReflect.Descriptor instead.
 func (*Application) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Application) GetId() string {
@@ -1086,6 +1458,87 @@ func (x *Application) GetSignature() []byte {
 	return nil
 }
 
+func (x *Application) GetInvitation() []byte {
+	if x != nil {
+		return x.Invitation
+	}
+	return nil
+}
+
+func (x *Application) GetInvited() []byte {
+	if x != nil {
+		return x.Invited
+	}
+	return nil
+}
+
+func (x *Application) GetReplaces() []byte {
+	if x != nil {
+		return x.Replaces
+	}
+	return nil
+}
+
+func (x *Application) GetReplaced() []byte {
+	if x != nil {
+		return x.Replaced
+	}
+	return nil
+}
+
+// EpochSecret is the federation secret of one epoch, age-sealed to a member.
+type EpochSecret struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint32                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Sealed        []byte                 `protobuf:"bytes,2,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EpochSecret) Reset() {
+	*x = EpochSecret{}
+	mi := &file_wire_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EpochSecret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EpochSecret) ProtoMessage() {}
+
+func (x *EpochSecret) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EpochSecret.ProtoReflect.Descriptor instead.
+func (*EpochSecret) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *EpochSecret) GetEpoch() uint32 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *EpochSecret) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
 type AdmissionRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Application   *Application           `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"` // absent: only asks how it stands
@@ -1095,7 +1548,7 @@ type AdmissionRequest struct {
 
 func (x *AdmissionRequest) Reset() {
 	*x = AdmissionRequest{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1560,7 @@ func (x *AdmissionRequest) String() string {
 func (*AdmissionRequest) ProtoMessage() {}
 
 func (x *AdmissionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1573,7 @@ func (x *AdmissionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdmissionRequest.ProtoReflect.Descriptor instead.
 func (*AdmissionRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AdmissionRequest) GetApplication() *Application {
@@ -1132,17 +1585,17 @@ func (x *AdmissionRequest) GetApplication() *Application {
 
 type AdmissionResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Status        uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`        // 0 unknown, 1 pending, 2 active, 3 suspended, 4 refused
-	Directory     *SignedDirectory       `protobuf:"bytes,2,opt,name=directory,proto3" json:"directory,omitempty"`   // when active
-	Federation    []byte                 `protobuf:"bytes,3,opt,name=federation,proto3" json:"federation,omitempty"` // when active: the federation secret, age-sealed to the applicant
-	Refusal       string                 `protobuf:"bytes,4,opt,name=refusal,proto3" json:"refusal,omitempty"`       // why, as the operator wrote it, or why an application was not taken
+	Status        uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`      // 0 unknown, 1 pending, 2 active, 3 suspended, 4 refused
+	Directory     *SignedDirectory       `protobuf:"bytes,2,opt,name=directory,proto3" json:"directory,omitempty"` // when active
+	Secrets       []*EpochSecret         `protobuf:"bytes,3,rep,name=secrets,proto3" json:"secrets,omitempty"`     // when active
+	Refusal       string                 `protobuf:"bytes,4,opt,name=refusal,proto3" json:"refusal,omitempty"`     // why, as the operator wrote it, or why an application was not taken
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AdmissionResponse) Reset() {
 	*x = AdmissionResponse{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1607,7 @@ func (x *AdmissionResponse) String() string {
 func (*AdmissionResponse) ProtoMessage() {}
 
 func (x *AdmissionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1620,7 @@ func (x *AdmissionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdmissionResponse.ProtoReflect.Descriptor instead.
 func (*AdmissionResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AdmissionResponse) GetStatus() uint32 {
@@ -1184,9 +1637,9 @@ func (x *AdmissionResponse) GetDirectory() *SignedDirectory {
 	return nil
 }
 
-func (x *AdmissionResponse) GetFederation() []byte {
+func (x *AdmissionResponse) GetSecrets() []*EpochSecret {
 	if x != nil {
-		return x.Federation
+		return x.Secrets
 	}
 	return nil
 }
@@ -1198,27 +1651,611 @@ func (x *AdmissionResponse) GetRefusal() string {
 	return ""
 }
 
+// Evidence is two heads of one feed and number that differ, both signed.
+type Evidence struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	First         *Head                  `protobuf:"bytes,1,opt,name=first,proto3" json:"first,omitempty"`
+	Second        *Head                  `protobuf:"bytes,2,opt,name=second,proto3" json:"second,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Evidence) Reset() {
+	*x = Evidence{}
+	mi := &file_wire_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Evidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Evidence) ProtoMessage() {}
+
+func (x *Evidence) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
+func (*Evidence) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Evidence) GetFirst() *Head {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *Evidence) GetSecond() *Head {
+	if x != nil {
+		return x.Second
+	}
+	return nil
+}
+
+type EvidenceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Refusal       string                 `protobuf:"bytes,1,opt,name=refusal,proto3" json:"refusal,omitempty"` // empty: taken, or known already
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EvidenceResponse) Reset() {
+	*x = EvidenceResponse{}
+	mi := &file_wire_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EvidenceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EvidenceResponse) ProtoMessage() {}
+
+func (x *EvidenceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EvidenceResponse.ProtoReflect.Descriptor instead.
+func (*EvidenceResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *EvidenceResponse) GetRefusal() string {
+	if x != nil {
+		return x.Refusal
+	}
+	return ""
+}
+
+type Reshare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Threshold     uint32                 `protobuf:"varint,1,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reshare) Reset() {
+	*x = Reshare{}
+	mi := &file_wire_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reshare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reshare) ProtoMessage() {}
+
+func (x *Reshare) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reshare.ProtoReflect.Descriptor instead.
+func (*Reshare) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Reshare) GetThreshold() uint32 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+type NewEpoch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Threshold     uint32                 `protobuf:"varint,1,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewEpoch) Reset() {
+	*x = NewEpoch{}
+	mi := &file_wire_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewEpoch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewEpoch) ProtoMessage() {}
+
+func (x *NewEpoch) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewEpoch.ProtoReflect.Descriptor instead.
+func (*NewEpoch) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *NewEpoch) GetThreshold() uint32 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+type ServerChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        *Server                `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"` // to add (number 0) or to change; of one to remove only the number
+	Remove        bool                   `protobuf:"varint,2,opt,name=remove,proto3" json:"remove,omitempty"`
+	Replaces      uint32                 `protobuf:"varint,3,opt,name=replaces,proto3" json:"replaces,omitempty"`   // number of the server that leaves as this one joins
+	Threshold     uint32                 `protobuf:"varint,4,opt,name=threshold,proto3" json:"threshold,omitempty"` // of the shares afterwards; 0: as it is
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerChange) Reset() {
+	*x = ServerChange{}
+	mi := &file_wire_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerChange) ProtoMessage() {}
+
+func (x *ServerChange) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerChange.ProtoReflect.Descriptor instead.
+func (*ServerChange) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ServerChange) GetServer() *Server {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *ServerChange) GetRemove() bool {
+	if x != nil {
+		return x.Remove
+	}
+	return false
+}
+
+func (x *ServerChange) GetReplaces() uint32 {
+	if x != nil {
+		return x.Replaces
+	}
+	return 0
+}
+
+func (x *ServerChange) GetThreshold() uint32 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+type OperatorChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operator      *Operator              `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"` // to add, or with other roles
+	Remove        bool                   `protobuf:"varint,2,opt,name=remove,proto3" json:"remove,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperatorChange) Reset() {
+	*x = OperatorChange{}
+	mi := &file_wire_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperatorChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperatorChange) ProtoMessage() {}
+
+func (x *OperatorChange) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperatorChange.ProtoReflect.Descriptor instead.
+func (*OperatorChange) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *OperatorChange) GetOperator() *Operator {
+	if x != nil {
+		return x.Operator
+	}
+	return nil
+}
+
+func (x *OperatorChange) GetRemove() bool {
+	if x != nil {
+		return x.Remove
+	}
+	return false
+}
+
+type AgencyChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agency        string                 `protobuf:"bytes,1,opt,name=agency,proto3" json:"agency,omitempty"`
+	Change        uint32                 `protobuf:"varint,2,opt,name=change,proto3" json:"change,omitempty"` // 1 remove, 2 reinstate
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgencyChange) Reset() {
+	*x = AgencyChange{}
+	mi := &file_wire_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgencyChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgencyChange) ProtoMessage() {}
+
+func (x *AgencyChange) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgencyChange.ProtoReflect.Descriptor instead.
+func (*AgencyChange) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *AgencyChange) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *AgencyChange) GetChange() uint32 {
+	if x != nil {
+		return x.Change
+	}
+	return 0
+}
+
+// Motion is what two operators decide together, besides admissions.
+type Motion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Of:
+	//
+	//	*Motion_Policy
+	//	*Motion_Server
+	//	*Motion_Operator
+	//	*Motion_Agency
+	//	*Motion_NewEpoch
+	//	*Motion_RetireEpoch
+	//	*Motion_Reshare
+	Of            isMotion_Of `protobuf_oneof:"of"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Motion) Reset() {
+	*x = Motion{}
+	mi := &file_wire_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Motion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Motion) ProtoMessage() {}
+
+func (x *Motion) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Motion.ProtoReflect.Descriptor instead.
+func (*Motion) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Motion) GetOf() isMotion_Of {
+	if x != nil {
+		return x.Of
+	}
+	return nil
+}
+
+func (x *Motion) GetPolicy() *Policy {
+	if x != nil {
+		if x, ok := x.Of.(*Motion_Policy); ok {
+			return x.Policy
+		}
+	}
+	return nil
+}
+
+func (x *Motion) GetServer() *ServerChange {
+	if x != nil {
+		if x, ok := x.Of.(*Motion_Server); ok {
+			return x.Server
+		}
+	}
+	return nil
+}
+
+func (x *Motion) GetOperator() *OperatorChange {
+	if x != nil {
+		if x, ok := x.Of.(*Motion_Operator); ok {
+			return x.Operator
+		}
+	}
+	return nil
+}
+
+func (x *Motion) GetAgency() *AgencyChange {
+	if x != nil {
+		if x, ok := x.Of.(*Motion_Agency); ok {
+			return x.Agency
+		}
+	}
+	return nil
+}
+
+func (x *Motion) GetNewEpoch() *NewEpoch {
+	if x != nil {
+		if x, ok := x.Of.(*Motion_NewEpoch); ok {
+			return x.NewEpoch
+		}
+	}
+	return nil
+}
+
+func (x *Motion) GetRetireEpoch() uint32 {
+	if x != nil {
+		if x, ok := x.Of.(*Motion_RetireEpoch); ok {
+			return x.RetireEpoch
+		}
+	}
+	return 0
+}
+
+func (x *Motion) GetReshare() *Reshare {
+	if x != nil {
+		if x, ok := x.Of.(*Motion_Reshare); ok {
+			return x.Reshare
+		}
+	}
+	return nil
+}
+
+type isMotion_Of interface {
+	isMotion_Of()
+}
+
+type Motion_Policy struct {
+	Policy *Policy `protobuf:"bytes,1,opt,name=policy,proto3,oneof"`
+}
+
+type Motion_Server struct {
+	Server *ServerChange `protobuf:"bytes,2,opt,name=server,proto3,oneof"`
+}
+
+type Motion_Operator struct {
+	Operator *OperatorChange `protobuf:"bytes,3,opt,name=operator,proto3,oneof"`
+}
+
+type Motion_Agency struct {
+	Agency *AgencyChange `protobuf:"bytes,4,opt,name=agency,proto3,oneof"`
+}
+
+type Motion_NewEpoch struct {
+	NewEpoch *NewEpoch `protobuf:"bytes,5,opt,name=new_epoch,json=newEpoch,proto3,oneof"`
+}
+
+type Motion_RetireEpoch struct {
+	RetireEpoch uint32 `protobuf:"varint,6,opt,name=retire_epoch,json=retireEpoch,proto3,oneof"`
+}
+
+type Motion_Reshare struct {
+	Reshare *Reshare `protobuf:"bytes,7,opt,name=reshare,proto3,oneof"`
+}
+
+func (*Motion_Policy) isMotion_Of() {}
+
+func (*Motion_Server) isMotion_Of() {}
+
+func (*Motion_Operator) isMotion_Of() {}
+
+func (*Motion_Agency) isMotion_Of() {}
+
+func (*Motion_NewEpoch) isMotion_Of() {}
+
+func (*Motion_RetireEpoch) isMotion_Of() {}
+
+func (*Motion_Reshare) isMotion_Of() {}
+
+// Invitation lets whoever holds its private key apply once.
+type Invitation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`          // Ed25519 public
+	Expires       uint64                 `protobuf:"varint,2,opt,name=expires,proto3" json:"expires,omitempty"` // Unix days, the last on which it is good
+	Label         string                 `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`      // for whom, in the operator's words
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invitation) Reset() {
+	*x = Invitation{}
+	mi := &file_wire_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invitation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invitation) ProtoMessage() {}
+
+func (x *Invitation) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
+func (*Invitation) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Invitation) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Invitation) GetExpires() uint64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
+func (x *Invitation) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
 // Decision is what an operator signs.
 type Decision struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
-	Verb        uint32                 `protobuf:"varint,1,opt,name=verb,proto3" json:"verb,omitempty"` // 1 approve, 2 refuse, 3 suspend
+	Verb        uint32                 `protobuf:"varint,1,opt,name=verb,proto3" json:"verb,omitempty"` // 1 approve, 2 refuse, 3 suspend, 4 move, 5 invite, 6 clear
 	Agency      string                 `protobuf:"bytes,2,opt,name=agency,proto3" json:"agency,omitempty"`
-	Application []byte                 `protobuf:"bytes,3,opt,name=application,proto3" json:"application,omitempty"` // hash of the application approved or refused
+	Application []byte                 `protobuf:"bytes,3,opt,name=application,proto3" json:"application,omitempty"` // hash of the application or motion decided upon
 	Reason      string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	Genesis     []byte                 `protobuf:"bytes,5,opt,name=genesis,proto3" json:"genesis,omitempty"`
-	// number of the application decided upon, or of the admission ended by a
-	// suspension: never given twice, so that a decision cannot be replayed.
-	Number        uint64 `protobuf:"varint,6,opt,name=number,proto3" json:"number,omitempty"`
-	Operator      []byte `protobuf:"bytes,7,opt,name=operator,proto3" json:"operator,omitempty"` // key
-	Time          uint64 `protobuf:"varint,8,opt,name=time,proto3" json:"time,omitempty"`
-	Signature     []byte `protobuf:"bytes,9,opt,name=signature,proto3" json:"signature,omitempty"`
+	// number of the application or motion decided upon, or of the admission ended
+	// by a suspension: never given twice, so that a decision cannot be replayed. Of
+	// a motion: how many there were before.
+	Number        uint64      `protobuf:"varint,6,opt,name=number,proto3" json:"number,omitempty"`
+	Operator      []byte      `protobuf:"bytes,7,opt,name=operator,proto3" json:"operator,omitempty"` // key
+	Time          uint64      `protobuf:"varint,8,opt,name=time,proto3" json:"time,omitempty"`
+	Signature     []byte      `protobuf:"bytes,9,opt,name=signature,proto3" json:"signature,omitempty"`
+	Motion        *Motion     `protobuf:"bytes,10,opt,name=motion,proto3" json:"motion,omitempty"`         // with move
+	Invitation    *Invitation `protobuf:"bytes,11,opt,name=invitation,proto3" json:"invitation,omitempty"` // with invite
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +2267,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +2280,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Decision) GetVerb() uint32 {
@@ -1309,6 +2346,20 @@ func (x *Decision) GetSignature() []byte {
 	return nil
 }
 
+func (x *Decision) GetMotion() *Motion {
+	if x != nil {
+		return x.Motion
+	}
+	return nil
+}
+
+func (x *Decision) GetInvitation() *Invitation {
+	if x != nil {
+		return x.Invitation
+	}
+	return nil
+}
+
 type OperateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Decision      *Decision              `protobuf:"bytes,1,opt,name=decision,proto3" json:"decision,omitempty"` // absent: only asks for the status
@@ -1318,7 +2369,7 @@ type OperateRequest struct {
 
 func (x *OperateRequest) Reset() {
 	*x = OperateRequest{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +2381,7 @@ func (x *OperateRequest) String() string {
 func (*OperateRequest) ProtoMessage() {}
 
 func (x *OperateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,12 +2394,117 @@ func (x *OperateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperateRequest.ProtoReflect.Descriptor instead.
 func (*OperateRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *OperateRequest) GetDecision() *Decision {
 	if x != nil {
 		return x.Decision
+	}
+	return nil
+}
+
+// RecordRequest asks for entries of the record, and the directory that signs it.
+type RecordRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordRequest) Reset() {
+	*x = RecordRequest{}
+	mi := &file_wire_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordRequest) ProtoMessage() {}
+
+func (x *RecordRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordRequest.ProtoReflect.Descriptor instead.
+func (*RecordRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *RecordRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *RecordRequest) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+type RecordResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entries       [][]byte               `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	Directory     *SignedDirectory       `protobuf:"bytes,2,opt,name=directory,proto3" json:"directory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordResponse) Reset() {
+	*x = RecordResponse{}
+	mi := &file_wire_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordResponse) ProtoMessage() {}
+
+func (x *RecordResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordResponse.ProtoReflect.Descriptor instead.
+func (*RecordResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *RecordResponse) GetEntries() [][]byte {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *RecordResponse) GetDirectory() *SignedDirectory {
+	if x != nil {
+		return x.Directory
 	}
 	return nil
 }
@@ -1363,7 +2519,7 @@ type OperateResponse struct {
 
 func (x *OperateResponse) Reset() {
 	*x = OperateResponse{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +2531,7 @@ func (x *OperateResponse) String() string {
 func (*OperateResponse) ProtoMessage() {}
 
 func (x *OperateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +2544,7 @@ func (x *OperateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperateResponse.ProtoReflect.Descriptor instead.
 func (*OperateResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *OperateResponse) GetStatus() *RegistryStatus {
@@ -1417,7 +2573,7 @@ type PendingApplication struct {
 
 func (x *PendingApplication) Reset() {
 	*x = PendingApplication{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +2585,7 @@ func (x *PendingApplication) String() string {
 func (*PendingApplication) ProtoMessage() {}
 
 func (x *PendingApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +2598,7 @@ func (x *PendingApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingApplication.ProtoReflect.Descriptor instead.
 func (*PendingApplication) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PendingApplication) GetApplication() *Application {
@@ -1480,15 +2636,17 @@ type Admitted struct {
 	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`          // of the application that admitted it
 	Status        uint32                 `protobuf:"varint,3,opt,name=status,proto3" json:"status,omitempty"`          // 2 active, 3 suspended
 	Approvals     []*Decision            `protobuf:"bytes,4,rep,name=approvals,proto3" json:"approvals,omitempty"`
-	Suspension    *Decision              `protobuf:"bytes,5,opt,name=suspension,proto3" json:"suspension,omitempty"` // when suspended
-	Hash          []byte                 `protobuf:"bytes,6,opt,name=hash,proto3" json:"hash,omitempty"`             // of the application; a status leaves out parts of that
+	Suspension    *Decision              `protobuf:"bytes,5,opt,name=suspension,proto3" json:"suspension,omitempty"`  // when suspended by an operator
+	Hash          []byte                 `protobuf:"bytes,6,opt,name=hash,proto3" json:"hash,omitempty"`              // of the application; a status leaves out parts of that
+	Evidence      *Evidence              `protobuf:"bytes,7,opt,name=evidence,proto3" json:"evidence,omitempty"`      // when suspended by evidence
+	Reinstated    uint64                 `protobuf:"varint,8,opt,name=reinstated,proto3" json:"reinstated,omitempty"` // log index of the motion that ended the last suspension
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Admitted) Reset() {
 	*x = Admitted{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1500,7 +2658,7 @@ func (x *Admitted) String() string {
 func (*Admitted) ProtoMessage() {}
 
 func (x *Admitted) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1513,7 +2671,7 @@ func (x *Admitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admitted.ProtoReflect.Descriptor instead.
 func (*Admitted) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Admitted) GetApplication() *Application {
@@ -1558,6 +2716,20 @@ func (x *Admitted) GetHash() []byte {
 	return nil
 }
 
+func (x *Admitted) GetEvidence() *Evidence {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+func (x *Admitted) GetReinstated() uint64 {
+	if x != nil {
+		return x.Reinstated
+	}
+	return 0
+}
+
 type RefusedApplication struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -1568,7 +2740,7 @@ type RefusedApplication struct {
 
 func (x *RefusedApplication) Reset() {
 	*x = RefusedApplication{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +2752,7 @@ func (x *RefusedApplication) String() string {
 func (*RefusedApplication) ProtoMessage() {}
 
 func (x *RefusedApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +2765,7 @@ func (x *RefusedApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusedApplication.ProtoReflect.Descriptor instead.
 func (*RefusedApplication) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RefusedApplication) GetKey() []byte {
@@ -1610,25 +2782,430 @@ func (x *RefusedApplication) GetDecision() *Decision {
 	return nil
 }
 
-type RegistryStatus struct {
+// PendingMotion waits for a second operator.
+type PendingMotion struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Genesis       []byte                 `protobuf:"bytes,1,opt,name=genesis,proto3" json:"genesis,omitempty"`
-	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	Leader        string                 `protobuf:"bytes,3,opt,name=leader,proto3" json:"leader,omitempty"`
-	Asked         string                 `protobuf:"bytes,4,opt,name=asked,proto3" json:"asked,omitempty"`      // the server that answers
-	Applied       uint64                 `protobuf:"varint,5,opt,name=applied,proto3" json:"applied,omitempty"` // last log index applied there
-	Servers       []*Server              `protobuf:"bytes,6,rep,name=servers,proto3" json:"servers,omitempty"`
-	Agencies      []*Admitted            `protobuf:"bytes,7,rep,name=agencies,proto3" json:"agencies,omitempty"`
-	Pending       []*PendingApplication  `protobuf:"bytes,8,rep,name=pending,proto3" json:"pending,omitempty"`
-	Operators     []*Operator            `protobuf:"bytes,9,rep,name=operators,proto3" json:"operators,omitempty"`
-	Endorsed      uint32                 `protobuf:"varint,10,opt,name=endorsed,proto3" json:"endorsed,omitempty"` // endorsements of the current version
+	Decision      *Decision              `protobuf:"bytes,1,opt,name=decision,proto3" json:"decision,omitempty"` // of the first, with the motion
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // log index that received it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *PendingMotion) Reset() {
+	*x = PendingMotion{}
+	mi := &file_wire_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PendingMotion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PendingMotion) ProtoMessage() {}
+
+func (x *PendingMotion) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PendingMotion.ProtoReflect.Descriptor instead.
+func (*PendingMotion) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *PendingMotion) GetDecision() *Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
+func (x *PendingMotion) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *PendingMotion) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// Notice is something that operators should know.
+type Notice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // log index
+	Kind          uint32                 `protobuf:"varint,2,opt,name=kind,proto3" json:"kind,omitempty"`     // 1 unusual demand, 2 forked feed, 3 ceremony failed, 4 server disqualified
+	Agency        string                 `protobuf:"bytes,3,opt,name=agency,proto3" json:"agency,omitempty"`
+	Server        uint32                 `protobuf:"varint,4,opt,name=server,proto3" json:"server,omitempty"`
+	Time          uint64                 `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"` // Unix seconds, proposer's clock
+	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notice) Reset() {
+	*x = Notice{}
+	mi := &file_wire_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notice) ProtoMessage() {}
+
+func (x *Notice) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notice.ProtoReflect.Descriptor instead.
+func (*Notice) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Notice) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Notice) GetKind() uint32 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
+func (x *Notice) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *Notice) GetServer() uint32 {
+	if x != nil {
+		return x.Server
+	}
+	return 0
+}
+
+func (x *Notice) GetTime() uint64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Notice) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// AgencyActivity is what the servers see of one agency.
+type AgencyActivity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agency        string                 `protobuf:"bytes,1,opt,name=agency,proto3" json:"agency,omitempty"`
+	Daily         uint64                 `protobuf:"varint,2,opt,name=daily,proto3" json:"daily,omitempty"`     // budget of a day, identifiers
+	Used          uint64                 `protobuf:"varint,3,opt,name=used,proto3" json:"used,omitempty"`       // of it leased today
+	Flagged       bool                   `protobuf:"varint,4,opt,name=flagged,proto3" json:"flagged,omitempty"` // demand is unusual: throttled
+	Seen          uint64                 `protobuf:"varint,5,opt,name=seen,proto3" json:"seen,omitempty"`       // Unix seconds; when the answering server last heard from it, 0 never
+	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"` // of the directory that it acts on
+	Software      string                 `protobuf:"bytes,7,opt,name=software,proto3" json:"software,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgencyActivity) Reset() {
+	*x = AgencyActivity{}
+	mi := &file_wire_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgencyActivity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgencyActivity) ProtoMessage() {}
+
+func (x *AgencyActivity) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgencyActivity.ProtoReflect.Descriptor instead.
+func (*AgencyActivity) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *AgencyActivity) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *AgencyActivity) GetDaily() uint64 {
+	if x != nil {
+		return x.Daily
+	}
+	return 0
+}
+
+func (x *AgencyActivity) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *AgencyActivity) GetFlagged() bool {
+	if x != nil {
+		return x.Flagged
+	}
+	return false
+}
+
+func (x *AgencyActivity) GetSeen() uint64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+func (x *AgencyActivity) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *AgencyActivity) GetSoftware() string {
+	if x != nil {
+		return x.Software
+	}
+	return ""
+}
+
+// ServerActivity is what the answering server knows of one server.
+type ServerActivity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        uint32                 `protobuf:"varint,1,opt,name=server,proto3" json:"server,omitempty"`
+	Voter         bool                   `protobuf:"varint,2,opt,name=voter,proto3" json:"voter,omitempty"`
+	Reachable     bool                   `protobuf:"varint,3,opt,name=reachable,proto3" json:"reachable,omitempty"`
+	Seen          uint64                 `protobuf:"varint,4,opt,name=seen,proto3" json:"seen,omitempty"`             // Unix seconds, 0 never
+	Endorsed      bool                   `protobuf:"varint,5,opt,name=endorsed,proto3" json:"endorsed,omitempty"`     // the current version of the directory
+	Generation    uint32                 `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"` // of the share that it holds of the current epoch; 0 none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerActivity) Reset() {
+	*x = ServerActivity{}
+	mi := &file_wire_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerActivity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerActivity) ProtoMessage() {}
+
+func (x *ServerActivity) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerActivity.ProtoReflect.Descriptor instead.
+func (*ServerActivity) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ServerActivity) GetServer() uint32 {
+	if x != nil {
+		return x.Server
+	}
+	return 0
+}
+
+func (x *ServerActivity) GetVoter() bool {
+	if x != nil {
+		return x.Voter
+	}
+	return false
+}
+
+func (x *ServerActivity) GetReachable() bool {
+	if x != nil {
+		return x.Reachable
+	}
+	return false
+}
+
+func (x *ServerActivity) GetSeen() uint64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+func (x *ServerActivity) GetEndorsed() bool {
+	if x != nil {
+		return x.Endorsed
+	}
+	return false
+}
+
+func (x *ServerActivity) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+type CeremonyStatus struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Kind          uint32                 `protobuf:"varint,2,opt,name=kind,proto3" json:"kind,omitempty"` // 1 generate, 2 reshare
+	Phase         string                 `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
+	Expected      []uint32               `protobuf:"varint,4,rep,packed,name=expected,proto3" json:"expected,omitempty"` // servers that have still to speak
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CeremonyStatus) Reset() {
+	*x = CeremonyStatus{}
+	mi := &file_wire_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CeremonyStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CeremonyStatus) ProtoMessage() {}
+
+func (x *CeremonyStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CeremonyStatus.ProtoReflect.Descriptor instead.
+func (*CeremonyStatus) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *CeremonyStatus) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *CeremonyStatus) GetKind() uint32 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
+func (x *CeremonyStatus) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *CeremonyStatus) GetExpected() []uint32 {
+	if x != nil {
+		return x.Expected
+	}
+	return nil
+}
+
+type RegistryStatus struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Genesis        []byte                 `protobuf:"bytes,1,opt,name=genesis,proto3" json:"genesis,omitempty"`
+	Version        uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Leader         string                 `protobuf:"bytes,3,opt,name=leader,proto3" json:"leader,omitempty"`
+	Asked          string                 `protobuf:"bytes,4,opt,name=asked,proto3" json:"asked,omitempty"`      // the server that answers
+	Applied        uint64                 `protobuf:"varint,5,opt,name=applied,proto3" json:"applied,omitempty"` // last log index applied there
+	Servers        []*Server              `protobuf:"bytes,6,rep,name=servers,proto3" json:"servers,omitempty"`
+	Agencies       []*Admitted            `protobuf:"bytes,7,rep,name=agencies,proto3" json:"agencies,omitempty"`
+	Pending        []*PendingApplication  `protobuf:"bytes,8,rep,name=pending,proto3" json:"pending,omitempty"`
+	Operators      []*Operator            `protobuf:"bytes,9,rep,name=operators,proto3" json:"operators,omitempty"`
+	Endorsed       uint32                 `protobuf:"varint,10,opt,name=endorsed,proto3" json:"endorsed,omitempty"` // endorsements of the current version
+	Epochs         []*KeyEpoch            `protobuf:"bytes,11,rep,name=epochs,proto3" json:"epochs,omitempty"`
+	Policy         *Policy                `protobuf:"bytes,12,opt,name=policy,proto3" json:"policy,omitempty"`
+	Motions        []*PendingMotion       `protobuf:"bytes,13,rep,name=motions,proto3" json:"motions,omitempty"`
+	Motioned       uint64                 `protobuf:"varint,14,opt,name=motioned,proto3" json:"motioned,omitempty"`      // motions that were ever received
+	Invitations    []*Invitation          `protobuf:"bytes,15,rep,name=invitations,proto3" json:"invitations,omitempty"` // open ones
+	Notices        []*Notice              `protobuf:"bytes,16,rep,name=notices,proto3" json:"notices,omitempty"`
+	Activity       []*AgencyActivity      `protobuf:"bytes,17,rep,name=activity,proto3" json:"activity,omitempty"`
+	ServerActivity []*ServerActivity      `protobuf:"bytes,18,rep,name=server_activity,json=serverActivity,proto3" json:"server_activity,omitempty"`
+	Ceremony       *CeremonyStatus        `protobuf:"bytes,19,opt,name=ceremony,proto3" json:"ceremony,omitempty"` // while one is under way
+	RecordSize     uint64                 `protobuf:"varint,20,opt,name=record_size,json=recordSize,proto3" json:"record_size,omitempty"`
+	Day            uint64                 `protobuf:"varint,21,opt,name=day,proto3" json:"day,omitempty"`                           // Unix day, as the registry counts
+	LogBytes       uint64                 `protobuf:"varint,22,opt,name=log_bytes,json=logBytes,proto3" json:"log_bytes,omitempty"` // on the answering server's disk
+	Snapshot       uint64                 `protobuf:"varint,23,opt,name=snapshot,proto3" json:"snapshot,omitempty"`                 // log index of its last snapshot
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
 func (x *RegistryStatus) Reset() {
 	*x = RegistryStatus{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +3217,7 @@ func (x *RegistryStatus) String() string {
 func (*RegistryStatus) ProtoMessage() {}
 
 func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +3230,7 @@ func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryStatus.ProtoReflect.Descriptor instead.
 func (*RegistryStatus) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *RegistryStatus) GetGenesis() []byte {
@@ -1726,6 +3303,97 @@ func (x *RegistryStatus) GetEndorsed() uint32 {
 	return 0
 }
 
+func (x *RegistryStatus) GetEpochs() []*KeyEpoch {
+	if x != nil {
+		return x.Epochs
+	}
+	return nil
+}
+
+func (x *RegistryStatus) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *RegistryStatus) GetMotions() []*PendingMotion {
+	if x != nil {
+		return x.Motions
+	}
+	return nil
+}
+
+func (x *RegistryStatus) GetMotioned() uint64 {
+	if x != nil {
+		return x.Motioned
+	}
+	return 0
+}
+
+func (x *RegistryStatus) GetInvitations() []*Invitation {
+	if x != nil {
+		return x.Invitations
+	}
+	return nil
+}
+
+func (x *RegistryStatus) GetNotices() []*Notice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+func (x *RegistryStatus) GetActivity() []*AgencyActivity {
+	if x != nil {
+		return x.Activity
+	}
+	return nil
+}
+
+func (x *RegistryStatus) GetServerActivity() []*ServerActivity {
+	if x != nil {
+		return x.ServerActivity
+	}
+	return nil
+}
+
+func (x *RegistryStatus) GetCeremony() *CeremonyStatus {
+	if x != nil {
+		return x.Ceremony
+	}
+	return nil
+}
+
+func (x *RegistryStatus) GetRecordSize() uint64 {
+	if x != nil {
+		return x.RecordSize
+	}
+	return 0
+}
+
+func (x *RegistryStatus) GetDay() uint64 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
+func (x *RegistryStatus) GetLogBytes() uint64 {
+	if x != nil {
+		return x.LogBytes
+	}
+	return 0
+}
+
+func (x *RegistryStatus) GetSnapshot() uint64 {
+	if x != nil {
+		return x.Snapshot
+	}
+	return 0
+}
+
 // Command is one entry of the registry's replicated log.
 type Command struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1735,6 +3403,10 @@ type Command struct {
 	//	*Command_Application
 	//	*Command_Decision
 	//	*Command_Endorse
+	//	*Command_Ceremony
+	//	*Command_Lease
+	//	*Command_Tick
+	//	*Command_Evidence
 	Of            isCommand_Of `protobuf_oneof:"of"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1742,7 +3414,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +3426,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +3439,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Command) GetTime() uint64 {
@@ -1811,6 +3483,42 @@ func (x *Command) GetEndorse() *EndorseVersion {
 	return nil
 }
 
+func (x *Command) GetCeremony() *CeremonyMessage {
+	if x != nil {
+		if x, ok := x.Of.(*Command_Ceremony); ok {
+			return x.Ceremony
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetLease() *Lease {
+	if x != nil {
+		if x, ok := x.Of.(*Command_Lease); ok {
+			return x.Lease
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetTick() *Tick {
+	if x != nil {
+		if x, ok := x.Of.(*Command_Tick); ok {
+			return x.Tick
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetEvidence() *Evidence {
+	if x != nil {
+		if x, ok := x.Of.(*Command_Evidence); ok {
+			return x.Evidence
+		}
+	}
+	return nil
+}
+
 type isCommand_Of interface {
 	isCommand_Of()
 }
@@ -1827,11 +3535,35 @@ type Command_Endorse struct {
 	Endorse *EndorseVersion `protobuf:"bytes,4,opt,name=endorse,proto3,oneof"`
 }
 
+type Command_Ceremony struct {
+	Ceremony *CeremonyMessage `protobuf:"bytes,5,opt,name=ceremony,proto3,oneof"`
+}
+
+type Command_Lease struct {
+	Lease *Lease `protobuf:"bytes,6,opt,name=lease,proto3,oneof"`
+}
+
+type Command_Tick struct {
+	Tick *Tick `protobuf:"bytes,7,opt,name=tick,proto3,oneof"`
+}
+
+type Command_Evidence struct {
+	Evidence *Evidence `protobuf:"bytes,8,opt,name=evidence,proto3,oneof"`
+}
+
 func (*Command_Application) isCommand_Of() {}
 
 func (*Command_Decision) isCommand_Of() {}
 
 func (*Command_Endorse) isCommand_Of() {}
+
+func (*Command_Ceremony) isCommand_Of() {}
+
+func (*Command_Lease) isCommand_Of() {}
+
+func (*Command_Tick) isCommand_Of() {}
+
+func (*Command_Evidence) isCommand_Of() {}
 
 type EndorseVersion struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1843,7 +3575,7 @@ type EndorseVersion struct {
 
 func (x *EndorseVersion) Reset() {
 	*x = EndorseVersion{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +3587,7 @@ func (x *EndorseVersion) String() string {
 func (*EndorseVersion) ProtoMessage() {}
 
 func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +3600,7 @@ func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndorseVersion.ProtoReflect.Descriptor instead.
 func (*EndorseVersion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *EndorseVersion) GetVersion() uint64 {
@@ -1885,6 +3617,293 @@ func (x *EndorseVersion) GetEndorsement() *Endorsement {
 	return nil
 }
 
+// CeremonyMessage is one server's part in a key ceremony, or its word that a
+// phase has lasted long enough.
+type CeremonyMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ceremony      uint64                 `protobuf:"varint,1,opt,name=ceremony,proto3" json:"ceremony,omitempty"` // log index that began it
+	Server        uint32                 `protobuf:"varint,2,opt,name=server,proto3" json:"server,omitempty"`
+	Message       []byte                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"` // of package dkg
+	Close         uint32                 `protobuf:"varint,4,opt,name=close,proto3" json:"close,omitempty"`    // the phase to close, instead of a message
+	Signature     []byte                 `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CeremonyMessage) Reset() {
+	*x = CeremonyMessage{}
+	mi := &file_wire_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CeremonyMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CeremonyMessage) ProtoMessage() {}
+
+func (x *CeremonyMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CeremonyMessage.ProtoReflect.Descriptor instead.
+func (*CeremonyMessage) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *CeremonyMessage) GetCeremony() uint64 {
+	if x != nil {
+		return x.Ceremony
+	}
+	return 0
+}
+
+func (x *CeremonyMessage) GetServer() uint32 {
+	if x != nil {
+		return x.Server
+	}
+	return 0
+}
+
+func (x *CeremonyMessage) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *CeremonyMessage) GetClose() uint32 {
+	if x != nil {
+		return x.Close
+	}
+	return 0
+}
+
+func (x *CeremonyMessage) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// Lease asks for evaluations that one server may then give one agency without
+// asking again.
+type Lease struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        uint32                 `protobuf:"varint,1,opt,name=server,proto3" json:"server,omitempty"`
+	Agency        string                 `protobuf:"bytes,2,opt,name=agency,proto3" json:"agency,omitempty"`
+	Day           uint64                 `protobuf:"varint,3,opt,name=day,proto3" json:"day,omitempty"`       // Unix day
+	Number        uint64                 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"` // of the server's leases for the agency on this day, from 1
+	Amount        uint64                 `protobuf:"varint,5,opt,name=amount,proto3" json:"amount,omitempty"` // partial evaluations wished for
+	Signature     []byte                 `protobuf:"bytes,6,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lease) Reset() {
+	*x = Lease{}
+	mi := &file_wire_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lease) ProtoMessage() {}
+
+func (x *Lease) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lease.ProtoReflect.Descriptor instead.
+func (*Lease) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *Lease) GetServer() uint32 {
+	if x != nil {
+		return x.Server
+	}
+	return 0
+}
+
+func (x *Lease) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *Lease) GetDay() uint64 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
+func (x *Lease) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Lease) GetAmount() uint64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *Lease) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// Usage is how many elements a server evaluated for an agency in a day.
+type Usage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agency        string                 `protobuf:"bytes,1,opt,name=agency,proto3" json:"agency,omitempty"`
+	Elements      uint64                 `protobuf:"varint,2,opt,name=elements,proto3" json:"elements,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_wire_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *Usage) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *Usage) GetElements() uint64 {
+	if x != nil {
+		return x.Elements
+	}
+	return 0
+}
+
+// Tick is a server's word that its clock has reached a day, with what it
+// evaluated on the last one.
+type Tick struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        uint32                 `protobuf:"varint,1,opt,name=server,proto3" json:"server,omitempty"`
+	Day           uint64                 `protobuf:"varint,2,opt,name=day,proto3" json:"day,omitempty"`
+	Usage         []*Usage               `protobuf:"bytes,3,rep,name=usage,proto3" json:"usage,omitempty"` // of the day before, by agency
+	Signature     []byte                 `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tick) Reset() {
+	*x = Tick{}
+	mi := &file_wire_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tick) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tick) ProtoMessage() {}
+
+func (x *Tick) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tick.ProtoReflect.Descriptor instead.
+func (*Tick) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Tick) GetServer() uint32 {
+	if x != nil {
+		return x.Server
+	}
+	return 0
+}
+
+func (x *Tick) GetDay() uint64 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
+func (x *Tick) GetUsage() []*Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+func (x *Tick) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 // ProposeRequest carries a command from a follower to the leader. Without a
 // command it asks for the index that a linearizable read must wait for.
 type ProposeRequest struct {
@@ -1896,7 +3915,7 @@ type ProposeRequest struct {
 
 func (x *ProposeRequest) Reset() {
 	*x = ProposeRequest{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1908,7 +3927,7 @@ func (x *ProposeRequest) String() string {
 func (*ProposeRequest) ProtoMessage() {}
 
 func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1921,7 +3940,7 @@ func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeRequest.ProtoReflect.Descriptor instead.
 func (*ProposeRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ProposeRequest) GetCommand() *Command {
@@ -1942,7 +3961,7 @@ type ProposeResponse struct {
 
 func (x *ProposeResponse) Reset() {
 	*x = ProposeResponse{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +3973,7 @@ func (x *ProposeResponse) String() string {
 func (*ProposeResponse) ProtoMessage() {}
 
 func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +3986,7 @@ func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeResponse.ProtoReflect.Descriptor instead.
 func (*ProposeResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ProposeResponse) GetIndex() uint64 {
@@ -1991,22 +4010,22 @@ func (x *ProposeResponse) GetRefusal() string {
 	return ""
 }
 
-// Genesis is the founding document: the first servers, operators and keys.
+// Genesis is the founding document: the first servers and operators. Nobody
+// has a token key yet: the servers make it among themselves.
 type Genesis struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Threshold     uint32                 `protobuf:"varint,2,opt,name=threshold,proto3" json:"threshold,omitempty"`
-	PublicKey     []byte                 `protobuf:"bytes,3,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
-	Servers       []*Server              `protobuf:"bytes,4,rep,name=servers,proto3" json:"servers,omitempty"`
-	Operators     []*Operator            `protobuf:"bytes,5,rep,name=operators,proto3" json:"operators,omitempty"`
-	Nonce         []byte                 `protobuf:"bytes,6,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	Threshold     uint32                 `protobuf:"varint,2,opt,name=threshold,proto3" json:"threshold,omitempty"` // of the first key
+	Servers       []*Server              `protobuf:"bytes,3,rep,name=servers,proto3" json:"servers,omitempty"`
+	Operators     []*Operator            `protobuf:"bytes,4,rep,name=operators,proto3" json:"operators,omitempty"`
+	Nonce         []byte                 `protobuf:"bytes,5,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +4037,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +4050,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Genesis) GetName() string {
@@ -2046,13 +4065,6 @@ func (x *Genesis) GetThreshold() uint32 {
 		return x.Threshold
 	}
 	return 0
-}
-
-func (x *Genesis) GetPublicKey() []byte {
-	if x != nil {
-		return x.PublicKey
-	}
-	return nil
 }
 
 func (x *Genesis) GetServers() []*Server {
@@ -2076,6 +4088,597 @@ func (x *Genesis) GetNonce() []byte {
 	return nil
 }
 
+// Ceremony is a key ceremony under way or just ended, with what was said.
+type Ceremony struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Kind          uint32                 `protobuf:"varint,2,opt,name=kind,proto3" json:"kind,omitempty"` // 1 generate, 2 reshare
+	Epoch         uint32                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Generation    uint32                 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	Threshold     uint32                 `protobuf:"varint,5,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	Dealers       []uint32               `protobuf:"varint,6,rep,packed,name=dealers,proto3" json:"dealers,omitempty"`
+	Receivers     []uint32               `protobuf:"varint,7,rep,packed,name=receivers,proto3" json:"receivers,omitempty"`
+	Messages      []*CeremonyMessage     `protobuf:"bytes,8,rep,name=messages,proto3" json:"messages,omitempty"`
+	Day           uint64                 `protobuf:"varint,9,opt,name=day,proto3" json:"day,omitempty"` // on which it began
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ceremony) Reset() {
+	*x = Ceremony{}
+	mi := &file_wire_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ceremony) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ceremony) ProtoMessage() {}
+
+func (x *Ceremony) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ceremony.ProtoReflect.Descriptor instead.
+func (*Ceremony) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *Ceremony) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Ceremony) GetKind() uint32 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
+func (x *Ceremony) GetEpoch() uint32 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Ceremony) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *Ceremony) GetThreshold() uint32 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+func (x *Ceremony) GetDealers() []uint32 {
+	if x != nil {
+		return x.Dealers
+	}
+	return nil
+}
+
+func (x *Ceremony) GetReceivers() []uint32 {
+	if x != nil {
+		return x.Receivers
+	}
+	return nil
+}
+
+func (x *Ceremony) GetMessages() []*CeremonyMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *Ceremony) GetDay() uint64 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
+// Grant is what one server holds of an agency's budget of the day.
+type Grant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        uint32                 `protobuf:"varint,1,opt,name=server,proto3" json:"server,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"` // of the last lease
+	Amount        uint64                 `protobuf:"varint,3,opt,name=amount,proto3" json:"amount,omitempty"` // all leases of the day
+	Last          uint64                 `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`     // the last lease
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Grant) Reset() {
+	*x = Grant{}
+	mi := &file_wire_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Grant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Grant) ProtoMessage() {}
+
+func (x *Grant) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Grant.ProtoReflect.Descriptor instead.
+func (*Grant) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *Grant) GetServer() uint32 {
+	if x != nil {
+		return x.Server
+	}
+	return 0
+}
+
+func (x *Grant) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Grant) GetAmount() uint64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *Grant) GetLast() uint64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+// Account is an agency's budget of the day.
+type Account struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agency        string                 `protobuf:"bytes,1,opt,name=agency,proto3" json:"agency,omitempty"`
+	Grants        []*Grant               `protobuf:"bytes,2,rep,name=grants,proto3" json:"grants,omitempty"`    // by server
+	Average       uint64                 `protobuf:"varint,3,opt,name=average,proto3" json:"average,omitempty"` // smoothed partial evaluations of the days before
+	Flagged       bool                   `protobuf:"varint,4,opt,name=flagged,proto3" json:"flagged,omitempty"` // demand is unusual: leases are small
+	Cleared       bool                   `protobuf:"varint,5,opt,name=cleared,proto3" json:"cleared,omitempty"` // by an operator today: not flagged again
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Account) Reset() {
+	*x = Account{}
+	mi := &file_wire_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Account) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Account) ProtoMessage() {}
+
+func (x *Account) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Account.ProtoReflect.Descriptor instead.
+func (*Account) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *Account) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *Account) GetGrants() []*Grant {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *Account) GetAverage() uint64 {
+	if x != nil {
+		return x.Average
+	}
+	return 0
+}
+
+func (x *Account) GetFlagged() bool {
+	if x != nil {
+		return x.Flagged
+	}
+	return false
+}
+
+func (x *Account) GetCleared() bool {
+	if x != nil {
+		return x.Cleared
+	}
+	return false
+}
+
+type ServerDay struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        uint32                 `protobuf:"varint,1,opt,name=server,proto3" json:"server,omitempty"`
+	Day           uint64                 `protobuf:"varint,2,opt,name=day,proto3" json:"day,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerDay) Reset() {
+	*x = ServerDay{}
+	mi := &file_wire_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerDay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerDay) ProtoMessage() {}
+
+func (x *ServerDay) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerDay.ProtoReflect.Descriptor instead.
+func (*ServerDay) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *ServerDay) GetServer() uint32 {
+	if x != nil {
+		return x.Server
+	}
+	return 0
+}
+
+func (x *ServerDay) GetDay() uint64 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
+type UsedInvitation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Invitation    *Invitation            `protobuf:"bytes,1,opt,name=invitation,proto3" json:"invitation,omitempty"`
+	Used          bool                   `protobuf:"varint,2,opt,name=used,proto3" json:"used,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsedInvitation) Reset() {
+	*x = UsedInvitation{}
+	mi := &file_wire_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsedInvitation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsedInvitation) ProtoMessage() {}
+
+func (x *UsedInvitation) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsedInvitation.ProtoReflect.Descriptor instead.
+func (*UsedInvitation) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *UsedInvitation) GetInvitation() *Invitation {
+	if x != nil {
+		return x.Invitation
+	}
+	return nil
+}
+
+func (x *UsedInvitation) GetUsed() bool {
+	if x != nil {
+		return x.Used
+	}
+	return false
+}
+
+// DayUsage is what was leased in a day, by agency: never less than was evaluated.
+type DayUsage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Day           uint64                 `protobuf:"varint,1,opt,name=day,proto3" json:"day,omitempty"`
+	Leased        []*Usage               `protobuf:"bytes,2,rep,name=leased,proto3" json:"leased,omitempty"` // partial evaluations
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DayUsage) Reset() {
+	*x = DayUsage{}
+	mi := &file_wire_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DayUsage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DayUsage) ProtoMessage() {}
+
+func (x *DayUsage) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DayUsage.ProtoReflect.Descriptor instead.
+func (*DayUsage) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *DayUsage) GetDay() uint64 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
+func (x *DayUsage) GetLeased() []*Usage {
+	if x != nil {
+		return x.Leased
+	}
+	return nil
+}
+
+// RecordEntry is one entry of the record that auditors verify.
+type RecordEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Index uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // of the log entry that made it
+	Time  uint64                 `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`   // Unix seconds, proposer's clock
+	// Types that are valid to be assigned to Of:
+	//
+	//	*RecordEntry_Application
+	//	*RecordEntry_Decision
+	//	*RecordEntry_Evidence
+	//	*RecordEntry_Evaluated
+	//	*RecordEntry_Leased
+	//	*RecordEntry_Key
+	//	*RecordEntry_Notice
+	Of            isRecordEntry_Of `protobuf_oneof:"of"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordEntry) Reset() {
+	*x = RecordEntry{}
+	mi := &file_wire_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordEntry) ProtoMessage() {}
+
+func (x *RecordEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordEntry.ProtoReflect.Descriptor instead.
+func (*RecordEntry) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *RecordEntry) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *RecordEntry) GetTime() uint64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *RecordEntry) GetOf() isRecordEntry_Of {
+	if x != nil {
+		return x.Of
+	}
+	return nil
+}
+
+func (x *RecordEntry) GetApplication() *Application {
+	if x != nil {
+		if x, ok := x.Of.(*RecordEntry_Application); ok {
+			return x.Application
+		}
+	}
+	return nil
+}
+
+func (x *RecordEntry) GetDecision() *Decision {
+	if x != nil {
+		if x, ok := x.Of.(*RecordEntry_Decision); ok {
+			return x.Decision
+		}
+	}
+	return nil
+}
+
+func (x *RecordEntry) GetEvidence() *Evidence {
+	if x != nil {
+		if x, ok := x.Of.(*RecordEntry_Evidence); ok {
+			return x.Evidence
+		}
+	}
+	return nil
+}
+
+func (x *RecordEntry) GetEvaluated() *Tick {
+	if x != nil {
+		if x, ok := x.Of.(*RecordEntry_Evaluated); ok {
+			return x.Evaluated
+		}
+	}
+	return nil
+}
+
+func (x *RecordEntry) GetLeased() *DayUsage {
+	if x != nil {
+		if x, ok := x.Of.(*RecordEntry_Leased); ok {
+			return x.Leased
+		}
+	}
+	return nil
+}
+
+func (x *RecordEntry) GetKey() *KeyEpoch {
+	if x != nil {
+		if x, ok := x.Of.(*RecordEntry_Key); ok {
+			return x.Key
+		}
+	}
+	return nil
+}
+
+func (x *RecordEntry) GetNotice() *Notice {
+	if x != nil {
+		if x, ok := x.Of.(*RecordEntry_Notice); ok {
+			return x.Notice
+		}
+	}
+	return nil
+}
+
+type isRecordEntry_Of interface {
+	isRecordEntry_Of()
+}
+
+type RecordEntry_Application struct {
+	Application *Application `protobuf:"bytes,3,opt,name=application,proto3,oneof"`
+}
+
+type RecordEntry_Decision struct {
+	Decision *Decision `protobuf:"bytes,4,opt,name=decision,proto3,oneof"`
+}
+
+type RecordEntry_Evidence struct {
+	Evidence *Evidence `protobuf:"bytes,5,opt,name=evidence,proto3,oneof"`
+}
+
+type RecordEntry_Evaluated struct {
+	Evaluated *Tick `protobuf:"bytes,6,opt,name=evaluated,proto3,oneof"`
+}
+
+type RecordEntry_Leased struct {
+	Leased *DayUsage `protobuf:"bytes,7,opt,name=leased,proto3,oneof"`
+}
+
+type RecordEntry_Key struct {
+	Key *KeyEpoch `protobuf:"bytes,8,opt,name=key,proto3,oneof"` // came into force
+}
+
+type RecordEntry_Notice struct {
+	Notice *Notice `protobuf:"bytes,9,opt,name=notice,proto3,oneof"`
+}
+
+func (*RecordEntry_Application) isRecordEntry_Of() {}
+
+func (*RecordEntry_Decision) isRecordEntry_Of() {}
+
+func (*RecordEntry_Evidence) isRecordEntry_Of() {}
+
+func (*RecordEntry_Evaluated) isRecordEntry_Of() {}
+
+func (*RecordEntry_Leased) isRecordEntry_Of() {}
+
+func (*RecordEntry_Key) isRecordEntry_Of() {}
+
+func (*RecordEntry_Notice) isRecordEntry_Of() {}
+
 // RegistryState is the replicated state, as a snapshot holds it.
 type RegistryState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2086,13 +4689,30 @@ type RegistryState struct {
 	Endorsements  []*Endorsement         `protobuf:"bytes,5,rep,name=endorsements,proto3" json:"endorsements,omitempty"`
 	Published     *SignedDirectory       `protobuf:"bytes,6,opt,name=published,proto3" json:"published,omitempty"`
 	Refused       []*RefusedApplication  `protobuf:"bytes,7,rep,name=refused,proto3" json:"refused,omitempty"`
+	Servers       []*Server              `protobuf:"bytes,8,rep,name=servers,proto3" json:"servers,omitempty"`
+	NextServer    uint32                 `protobuf:"varint,9,opt,name=next_server,json=nextServer,proto3" json:"next_server,omitempty"`
+	Operators     []*Operator            `protobuf:"bytes,10,rep,name=operators,proto3" json:"operators,omitempty"`
+	Epochs        []*KeyEpoch            `protobuf:"bytes,11,rep,name=epochs,proto3" json:"epochs,omitempty"`
+	Policy        *Policy                `protobuf:"bytes,12,opt,name=policy,proto3" json:"policy,omitempty"`
+	Motions       []*PendingMotion       `protobuf:"bytes,13,rep,name=motions,proto3" json:"motions,omitempty"`
+	Motioned      uint64                 `protobuf:"varint,14,opt,name=motioned,proto3" json:"motioned,omitempty"`
+	Invitations   []*UsedInvitation      `protobuf:"bytes,15,rep,name=invitations,proto3" json:"invitations,omitempty"`
+	Notices       []*Notice              `protobuf:"bytes,16,rep,name=notices,proto3" json:"notices,omitempty"`
+	Handovers     []*SignedDirectory     `protobuf:"bytes,17,rep,name=handovers,proto3" json:"handovers,omitempty"`
+	Ceremony      *Ceremony              `protobuf:"bytes,18,opt,name=ceremony,proto3" json:"ceremony,omitempty"`
+	Accounts      []*Account             `protobuf:"bytes,19,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	Days          []*ServerDay           `protobuf:"bytes,20,rep,name=days,proto3" json:"days,omitempty"`
+	Day           uint64                 `protobuf:"varint,21,opt,name=day,proto3" json:"day,omitempty"`
+	Record        [][]byte               `protobuf:"bytes,22,rep,name=record,proto3" json:"record,omitempty"`
+	Removed       []string               `protobuf:"bytes,23,rep,name=removed,proto3" json:"removed,omitempty"`      // ids of agencies that were members, ascending
+	Refreshed     uint64                 `protobuf:"varint,24,opt,name=refreshed,proto3" json:"refreshed,omitempty"` // day of the last key ceremony
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RegistryState) Reset() {
 	*x = RegistryState{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2104,7 +4724,7 @@ func (x *RegistryState) String() string {
 func (*RegistryState) ProtoMessage() {}
 
 func (x *RegistryState) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2117,7 +4737,7 @@ func (x *RegistryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryState.ProtoReflect.Descriptor instead.
 func (*RegistryState) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *RegistryState) GetGenesis() *Genesis {
@@ -2169,16 +4789,138 @@ func (x *RegistryState) GetRefused() []*RefusedApplication {
 	return nil
 }
 
+func (x *RegistryState) GetServers() []*Server {
+	if x != nil {
+		return x.Servers
+	}
+	return nil
+}
+
+func (x *RegistryState) GetNextServer() uint32 {
+	if x != nil {
+		return x.NextServer
+	}
+	return 0
+}
+
+func (x *RegistryState) GetOperators() []*Operator {
+	if x != nil {
+		return x.Operators
+	}
+	return nil
+}
+
+func (x *RegistryState) GetEpochs() []*KeyEpoch {
+	if x != nil {
+		return x.Epochs
+	}
+	return nil
+}
+
+func (x *RegistryState) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *RegistryState) GetMotions() []*PendingMotion {
+	if x != nil {
+		return x.Motions
+	}
+	return nil
+}
+
+func (x *RegistryState) GetMotioned() uint64 {
+	if x != nil {
+		return x.Motioned
+	}
+	return 0
+}
+
+func (x *RegistryState) GetInvitations() []*UsedInvitation {
+	if x != nil {
+		return x.Invitations
+	}
+	return nil
+}
+
+func (x *RegistryState) GetNotices() []*Notice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+func (x *RegistryState) GetHandovers() []*SignedDirectory {
+	if x != nil {
+		return x.Handovers
+	}
+	return nil
+}
+
+func (x *RegistryState) GetCeremony() *Ceremony {
+	if x != nil {
+		return x.Ceremony
+	}
+	return nil
+}
+
+func (x *RegistryState) GetAccounts() []*Account {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *RegistryState) GetDays() []*ServerDay {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+func (x *RegistryState) GetDay() uint64 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
+func (x *RegistryState) GetRecord() [][]byte {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *RegistryState) GetRemoved() []string {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+func (x *RegistryState) GetRefreshed() uint64 {
+	if x != nil {
+		return x.Refreshed
+	}
+	return 0
+}
+
 var File_wire_proto protoreflect.FileDescriptor
 
 const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"wire.proto\x12\finterlock.v1\"Y\n" +
+	"wire.proto\x12\finterlock.v1\"y\n" +
 	"\x0fEvaluateRequest\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x16\n" +
 	"\x06quorum\x18\x02 \x03(\rR\x06quorum\x12\x18\n" +
-	"\ablinded\x18\x03 \x01(\fR\ablinded\"F\n" +
+	"\ablinded\x18\x03 \x01(\fR\ablinded\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x04 \x01(\rR\n" +
+	"generation\"F\n" +
 	"\x10EvaluateResponse\x12\x1c\n" +
 	"\tevaluated\x18\x01 \x01(\fR\tevaluated\x12\x14\n" +
 	"\x05proof\x18\x02 \x01(\fR\x05proof\"M\n" +
@@ -2202,14 +4944,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x04head\x18\x02 \x01(\v2\x12.interlock.v1.HeadR\x04head\x12\x12\n" +
 	"\x04last\x18\x03 \x01(\x04R\x04last\"\x1d\n" +
 	"\x03Ack\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number\"\xa3\x01\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"\x80\x01\n" +
 	"\x06Server\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x1c\n" +
 	"\taddresses\x18\x04 \x03(\tR\taddresses\x12\x1c\n" +
-	"\trecipient\x18\x05 \x01(\tR\trecipient\x12!\n" +
-	"\fpublic_share\x18\x06 \x01(\fR\vpublicShare\"\xd0\x01\n" +
+	"\trecipient\x18\x05 \x01(\tR\trecipient\"\xd0\x01\n" +
 	"\x06Agency\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\"\n" +
@@ -2218,29 +4959,63 @@ const file_wire_proto_rawDesc = "" +
 	"\x03key\x18\x05 \x01(\fR\x03key\x12\x1c\n" +
 	"\trecipient\x18\x06 \x01(\tR\trecipient\x12\x1c\n" +
 	"\taddresses\x18\a \x03(\tR\taddresses\x12\x16\n" +
-	"\x06status\x18\b \x01(\rR\x06status\"0\n" +
+	"\x06status\x18\b \x01(\rR\x06status\"F\n" +
 	"\bOperator\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\fR\x03key\"\xf4\x01\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x14\n" +
+	"\x05roles\x18\x03 \x01(\rR\x05roles\"7\n" +
+	"\vPublicShare\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\rR\x06server\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\"\xec\x01\n" +
+	"\bKeyEpoch\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\rR\n" +
+	"generation\x12\x1c\n" +
+	"\tthreshold\x18\x03 \x01(\rR\tthreshold\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x04 \x01(\fR\tpublicKey\x121\n" +
+	"\x06shares\x18\x05 \x03(\v2\x19.interlock.v1.PublicShareR\x06shares\x12\x1e\n" +
+	"\n" +
+	"federation\x18\x06 \x01(\fR\n" +
+	"federation\x12\x1a\n" +
+	"\bretiring\x18\a \x01(\bR\bretiring\"7\n" +
+	"\x05Group\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bagencies\x18\x02 \x03(\tR\bagencies\";\n" +
+	"\vAgencyQuota\x12\x16\n" +
+	"\x06agency\x18\x01 \x01(\tR\x06agency\x12\x14\n" +
+	"\x05daily\x18\x02 \x01(\x04R\x05daily\"\xf1\x01\n" +
+	"\x06Policy\x12\x14\n" +
+	"\x05daily\x18\x01 \x01(\x04R\x05daily\x12\x1c\n" +
+	"\tretention\x18\x02 \x01(\rR\tretention\x12+\n" +
+	"\x06groups\x18\x03 \x03(\v2\x13.interlock.v1.GroupR\x06groups\x12\x14\n" +
+	"\x05muted\x18\x04 \x03(\fR\x05muted\x12#\n" +
+	"\rsuspend_forks\x18\x05 \x01(\bR\fsuspendForks\x12\x18\n" +
+	"\arefresh\x18\x06 \x01(\rR\arefresh\x121\n" +
+	"\x06quotas\x18\a \x03(\v2\x19.interlock.v1.AgencyQuotaR\x06quotas\"\xc1\x02\n" +
 	"\tDirectory\x12\x18\n" +
 	"\agenesis\x18\x01 \x01(\fR\agenesis\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
-	"\x05epoch\x18\x03 \x01(\rR\x05epoch\x12\x1c\n" +
-	"\tthreshold\x18\x04 \x01(\rR\tthreshold\x12\x1d\n" +
-	"\n" +
-	"public_key\x18\x05 \x01(\fR\tpublicKey\x12.\n" +
-	"\aservers\x18\x06 \x03(\v2\x14.interlock.v1.ServerR\aservers\x120\n" +
-	"\bagencies\x18\a \x03(\v2\x14.interlock.v1.AgencyR\bagencies\"C\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12.\n" +
+	"\x06epochs\x18\x03 \x03(\v2\x16.interlock.v1.KeyEpochR\x06epochs\x12.\n" +
+	"\aservers\x18\x04 \x03(\v2\x14.interlock.v1.ServerR\aservers\x120\n" +
+	"\bagencies\x18\x05 \x03(\v2\x14.interlock.v1.AgencyR\bagencies\x12,\n" +
+	"\x06policy\x18\x06 \x01(\v2\x14.interlock.v1.PolicyR\x06policy\x12\x1f\n" +
+	"\vrecord_size\x18\a \x01(\x04R\n" +
+	"recordSize\x12\x1f\n" +
+	"\vrecord_root\x18\b \x01(\fR\n" +
+	"recordRoot\"C\n" +
 	"\vEndorsement\x12\x16\n" +
 	"\x06server\x18\x01 \x01(\rR\x06server\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\"n\n" +
 	"\x0fSignedDirectory\x12\x1c\n" +
 	"\tdirectory\x18\x01 \x01(\fR\tdirectory\x12=\n" +
-	"\fendorsements\x18\x02 \x03(\v2\x19.interlock.v1.EndorsementR\fendorsements\"+\n" +
+	"\fendorsements\x18\x02 \x03(\v2\x19.interlock.v1.EndorsementR\fendorsements\"G\n" +
 	"\x0fFollowDirectory\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\x04R\aversion\"H\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x1a\n" +
+	"\bsoftware\x18\x02 \x01(\tR\bsoftware\"H\n" +
 	"\x0fDirectoryUpdate\x125\n" +
-	"\x06signed\x18\x01 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\x06signed\"\x89\x02\n" +
+	"\x06signed\x18\x01 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\x06signed\"\xfb\x02\n" +
 	"\vApplication\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\"\n" +
@@ -2252,16 +5027,57 @@ const file_wire_proto_rawDesc = "" +
 	"\agenesis\x18\b \x01(\fR\agenesis\x12\x12\n" +
 	"\x04time\x18\t \x01(\x04R\x04time\x12\x1c\n" +
 	"\tsignature\x18\n" +
-	" \x01(\fR\tsignature\"O\n" +
+	" \x01(\fR\tsignature\x12\x1e\n" +
+	"\n" +
+	"invitation\x18\v \x01(\fR\n" +
+	"invitation\x12\x18\n" +
+	"\ainvited\x18\f \x01(\fR\ainvited\x12\x1a\n" +
+	"\breplaces\x18\r \x01(\fR\breplaces\x12\x1a\n" +
+	"\breplaced\x18\x0e \x01(\fR\breplaced\";\n" +
+	"\vEpochSecret\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x16\n" +
+	"\x06sealed\x18\x02 \x01(\fR\x06sealed\"O\n" +
 	"\x10AdmissionRequest\x12;\n" +
-	"\vapplication\x18\x01 \x01(\v2\x19.interlock.v1.ApplicationR\vapplication\"\xa2\x01\n" +
+	"\vapplication\x18\x01 \x01(\v2\x19.interlock.v1.ApplicationR\vapplication\"\xb7\x01\n" +
 	"\x11AdmissionResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\rR\x06status\x12;\n" +
-	"\tdirectory\x18\x02 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\tdirectory\x12\x1e\n" +
+	"\tdirectory\x18\x02 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\tdirectory\x123\n" +
+	"\asecrets\x18\x03 \x03(\v2\x19.interlock.v1.EpochSecretR\asecrets\x12\x18\n" +
+	"\arefusal\x18\x04 \x01(\tR\arefusal\"`\n" +
+	"\bEvidence\x12(\n" +
+	"\x05first\x18\x01 \x01(\v2\x12.interlock.v1.HeadR\x05first\x12*\n" +
+	"\x06second\x18\x02 \x01(\v2\x12.interlock.v1.HeadR\x06second\",\n" +
+	"\x10EvidenceResponse\x12\x18\n" +
+	"\arefusal\x18\x01 \x01(\tR\arefusal\"'\n" +
+	"\aReshare\x12\x1c\n" +
+	"\tthreshold\x18\x01 \x01(\rR\tthreshold\"(\n" +
+	"\bNewEpoch\x12\x1c\n" +
+	"\tthreshold\x18\x01 \x01(\rR\tthreshold\"\x8e\x01\n" +
+	"\fServerChange\x12,\n" +
+	"\x06server\x18\x01 \x01(\v2\x14.interlock.v1.ServerR\x06server\x12\x16\n" +
+	"\x06remove\x18\x02 \x01(\bR\x06remove\x12\x1a\n" +
+	"\breplaces\x18\x03 \x01(\rR\breplaces\x12\x1c\n" +
+	"\tthreshold\x18\x04 \x01(\rR\tthreshold\"\\\n" +
+	"\x0eOperatorChange\x122\n" +
+	"\boperator\x18\x01 \x01(\v2\x16.interlock.v1.OperatorR\boperator\x12\x16\n" +
+	"\x06remove\x18\x02 \x01(\bR\x06remove\">\n" +
+	"\fAgencyChange\x12\x16\n" +
+	"\x06agency\x18\x01 \x01(\tR\x06agency\x12\x16\n" +
+	"\x06change\x18\x02 \x01(\rR\x06change\"\xf5\x02\n" +
+	"\x06Motion\x12.\n" +
+	"\x06policy\x18\x01 \x01(\v2\x14.interlock.v1.PolicyH\x00R\x06policy\x124\n" +
+	"\x06server\x18\x02 \x01(\v2\x1a.interlock.v1.ServerChangeH\x00R\x06server\x12:\n" +
+	"\boperator\x18\x03 \x01(\v2\x1c.interlock.v1.OperatorChangeH\x00R\boperator\x124\n" +
+	"\x06agency\x18\x04 \x01(\v2\x1a.interlock.v1.AgencyChangeH\x00R\x06agency\x125\n" +
+	"\tnew_epoch\x18\x05 \x01(\v2\x16.interlock.v1.NewEpochH\x00R\bnewEpoch\x12#\n" +
+	"\fretire_epoch\x18\x06 \x01(\rH\x00R\vretireEpoch\x121\n" +
+	"\areshare\x18\a \x01(\v2\x15.interlock.v1.ReshareH\x00R\areshareB\x04\n" +
+	"\x02of\"N\n" +
 	"\n" +
-	"federation\x18\x03 \x01(\fR\n" +
-	"federation\x12\x18\n" +
-	"\arefusal\x18\x04 \x01(\tR\arefusal\"\xf0\x01\n" +
+	"Invitation\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x18\n" +
+	"\aexpires\x18\x02 \x01(\x04R\aexpires\x12\x14\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\"\xd8\x02\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04verb\x18\x01 \x01(\rR\x04verb\x12\x16\n" +
 	"\x06agency\x18\x02 \x01(\tR\x06agency\x12 \n" +
@@ -2271,9 +5087,20 @@ const file_wire_proto_rawDesc = "" +
 	"\x06number\x18\x06 \x01(\x04R\x06number\x12\x1a\n" +
 	"\boperator\x18\a \x01(\fR\boperator\x12\x12\n" +
 	"\x04time\x18\b \x01(\x04R\x04time\x12\x1c\n" +
-	"\tsignature\x18\t \x01(\fR\tsignature\"D\n" +
+	"\tsignature\x18\t \x01(\fR\tsignature\x12,\n" +
+	"\x06motion\x18\n" +
+	" \x01(\v2\x14.interlock.v1.MotionR\x06motion\x128\n" +
+	"\n" +
+	"invitation\x18\v \x01(\v2\x18.interlock.v1.InvitationR\n" +
+	"invitation\"D\n" +
 	"\x0eOperateRequest\x122\n" +
-	"\bdecision\x18\x01 \x01(\v2\x16.interlock.v1.DecisionR\bdecision\"a\n" +
+	"\bdecision\x18\x01 \x01(\v2\x16.interlock.v1.DecisionR\bdecision\"9\n" +
+	"\rRecordRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"g\n" +
+	"\x0eRecordResponse\x12\x18\n" +
+	"\aentries\x18\x01 \x03(\fR\aentries\x12;\n" +
+	"\tdirectory\x18\x02 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\tdirectory\"a\n" +
 	"\x0fOperateResponse\x124\n" +
 	"\x06status\x18\x01 \x01(\v2\x1c.interlock.v1.RegistryStatusR\x06status\x12\x18\n" +
 	"\arefusal\x18\x02 \x01(\tR\arefusal\"\xb3\x01\n" +
@@ -2281,7 +5108,7 @@ const file_wire_proto_rawDesc = "" +
 	"\vapplication\x18\x01 \x01(\v2\x19.interlock.v1.ApplicationR\vapplication\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x124\n" +
 	"\tapprovals\x18\x03 \x03(\v2\x16.interlock.v1.DecisionR\tapprovals\x12\x16\n" +
-	"\x06number\x18\x04 \x01(\x04R\x06number\"\xf9\x01\n" +
+	"\x06number\x18\x04 \x01(\x04R\x06number\"\xcd\x02\n" +
 	"\bAdmitted\x12;\n" +
 	"\vapplication\x18\x01 \x01(\v2\x19.interlock.v1.ApplicationR\vapplication\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
@@ -2290,10 +5117,47 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"suspension\x18\x05 \x01(\v2\x16.interlock.v1.DecisionR\n" +
 	"suspension\x12\x12\n" +
-	"\x04hash\x18\x06 \x01(\fR\x04hash\"Z\n" +
+	"\x04hash\x18\x06 \x01(\fR\x04hash\x122\n" +
+	"\bevidence\x18\a \x01(\v2\x16.interlock.v1.EvidenceR\bevidence\x12\x1e\n" +
+	"\n" +
+	"reinstated\x18\b \x01(\x04R\n" +
+	"reinstated\"Z\n" +
 	"\x12RefusedApplication\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x122\n" +
-	"\bdecision\x18\x02 \x01(\v2\x16.interlock.v1.DecisionR\bdecision\"\xfe\x02\n" +
+	"\bdecision\x18\x02 \x01(\v2\x16.interlock.v1.DecisionR\bdecision\"o\n" +
+	"\rPendingMotion\x122\n" +
+	"\bdecision\x18\x01 \x01(\v2\x16.interlock.v1.DecisionR\bdecision\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\"\x8c\x01\n" +
+	"\x06Notice\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x16\n" +
+	"\x06agency\x18\x03 \x01(\tR\x06agency\x12\x16\n" +
+	"\x06server\x18\x04 \x01(\rR\x06server\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\x04R\x04time\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"\xb6\x01\n" +
+	"\x0eAgencyActivity\x12\x16\n" +
+	"\x06agency\x18\x01 \x01(\tR\x06agency\x12\x14\n" +
+	"\x05daily\x18\x02 \x01(\x04R\x05daily\x12\x12\n" +
+	"\x04used\x18\x03 \x01(\x04R\x04used\x12\x18\n" +
+	"\aflagged\x18\x04 \x01(\bR\aflagged\x12\x12\n" +
+	"\x04seen\x18\x05 \x01(\x04R\x04seen\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\x04R\aversion\x12\x1a\n" +
+	"\bsoftware\x18\a \x01(\tR\bsoftware\"\xac\x01\n" +
+	"\x0eServerActivity\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\rR\x06server\x12\x14\n" +
+	"\x05voter\x18\x02 \x01(\bR\x05voter\x12\x1c\n" +
+	"\treachable\x18\x03 \x01(\bR\treachable\x12\x12\n" +
+	"\x04seen\x18\x04 \x01(\x04R\x04seen\x12\x1a\n" +
+	"\bendorsed\x18\x05 \x01(\bR\bendorsed\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x06 \x01(\rR\n" +
+	"generation\"n\n" +
+	"\x0eCeremonyStatus\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x14\n" +
+	"\x05phase\x18\x03 \x01(\tR\x05phase\x12\x1a\n" +
+	"\bexpected\x18\x04 \x03(\rR\bexpected\"\xc2\a\n" +
 	"\x0eRegistryStatus\x12\x18\n" +
 	"\agenesis\x18\x01 \x01(\fR\agenesis\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x16\n" +
@@ -2305,30 +5169,112 @@ const file_wire_proto_rawDesc = "" +
 	"\apending\x18\b \x03(\v2 .interlock.v1.PendingApplicationR\apending\x124\n" +
 	"\toperators\x18\t \x03(\v2\x16.interlock.v1.OperatorR\toperators\x12\x1a\n" +
 	"\bendorsed\x18\n" +
-	" \x01(\rR\bendorsed\"\xd2\x01\n" +
+	" \x01(\rR\bendorsed\x12.\n" +
+	"\x06epochs\x18\v \x03(\v2\x16.interlock.v1.KeyEpochR\x06epochs\x12,\n" +
+	"\x06policy\x18\f \x01(\v2\x14.interlock.v1.PolicyR\x06policy\x125\n" +
+	"\amotions\x18\r \x03(\v2\x1b.interlock.v1.PendingMotionR\amotions\x12\x1a\n" +
+	"\bmotioned\x18\x0e \x01(\x04R\bmotioned\x12:\n" +
+	"\vinvitations\x18\x0f \x03(\v2\x18.interlock.v1.InvitationR\vinvitations\x12.\n" +
+	"\anotices\x18\x10 \x03(\v2\x14.interlock.v1.NoticeR\anotices\x128\n" +
+	"\bactivity\x18\x11 \x03(\v2\x1c.interlock.v1.AgencyActivityR\bactivity\x12E\n" +
+	"\x0fserver_activity\x18\x12 \x03(\v2\x1c.interlock.v1.ServerActivityR\x0eserverActivity\x128\n" +
+	"\bceremony\x18\x13 \x01(\v2\x1c.interlock.v1.CeremonyStatusR\bceremony\x12\x1f\n" +
+	"\vrecord_size\x18\x14 \x01(\x04R\n" +
+	"recordSize\x12\x10\n" +
+	"\x03day\x18\x15 \x01(\x04R\x03day\x12\x1b\n" +
+	"\tlog_bytes\x18\x16 \x01(\x04R\blogBytes\x12\x1a\n" +
+	"\bsnapshot\x18\x17 \x01(\x04R\bsnapshot\"\x9c\x03\n" +
 	"\aCommand\x12\x12\n" +
 	"\x04time\x18\x01 \x01(\x04R\x04time\x12=\n" +
 	"\vapplication\x18\x02 \x01(\v2\x19.interlock.v1.ApplicationH\x00R\vapplication\x124\n" +
 	"\bdecision\x18\x03 \x01(\v2\x16.interlock.v1.DecisionH\x00R\bdecision\x128\n" +
-	"\aendorse\x18\x04 \x01(\v2\x1c.interlock.v1.EndorseVersionH\x00R\aendorseB\x04\n" +
+	"\aendorse\x18\x04 \x01(\v2\x1c.interlock.v1.EndorseVersionH\x00R\aendorse\x12;\n" +
+	"\bceremony\x18\x05 \x01(\v2\x1d.interlock.v1.CeremonyMessageH\x00R\bceremony\x12+\n" +
+	"\x05lease\x18\x06 \x01(\v2\x13.interlock.v1.LeaseH\x00R\x05lease\x12(\n" +
+	"\x04tick\x18\a \x01(\v2\x12.interlock.v1.TickH\x00R\x04tick\x124\n" +
+	"\bevidence\x18\b \x01(\v2\x16.interlock.v1.EvidenceH\x00R\bevidenceB\x04\n" +
 	"\x02of\"g\n" +
 	"\x0eEndorseVersion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12;\n" +
-	"\vendorsement\x18\x02 \x01(\v2\x19.interlock.v1.EndorsementR\vendorsement\"A\n" +
+	"\vendorsement\x18\x02 \x01(\v2\x19.interlock.v1.EndorsementR\vendorsement\"\x93\x01\n" +
+	"\x0fCeremonyMessage\x12\x1a\n" +
+	"\bceremony\x18\x01 \x01(\x04R\bceremony\x12\x16\n" +
+	"\x06server\x18\x02 \x01(\rR\x06server\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\fR\amessage\x12\x14\n" +
+	"\x05close\x18\x04 \x01(\rR\x05close\x12\x1c\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\"\x97\x01\n" +
+	"\x05Lease\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\rR\x06server\x12\x16\n" +
+	"\x06agency\x18\x02 \x01(\tR\x06agency\x12\x10\n" +
+	"\x03day\x18\x03 \x01(\x04R\x03day\x12\x16\n" +
+	"\x06number\x18\x04 \x01(\x04R\x06number\x12\x16\n" +
+	"\x06amount\x18\x05 \x01(\x04R\x06amount\x12\x1c\n" +
+	"\tsignature\x18\x06 \x01(\fR\tsignature\";\n" +
+	"\x05Usage\x12\x16\n" +
+	"\x06agency\x18\x01 \x01(\tR\x06agency\x12\x1a\n" +
+	"\belements\x18\x02 \x01(\x04R\belements\"y\n" +
+	"\x04Tick\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\rR\x06server\x12\x10\n" +
+	"\x03day\x18\x02 \x01(\x04R\x03day\x12)\n" +
+	"\x05usage\x18\x03 \x03(\v2\x13.interlock.v1.UsageR\x05usage\x12\x1c\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\"A\n" +
 	"\x0eProposeRequest\x12/\n" +
 	"\acommand\x18\x01 \x01(\v2\x15.interlock.v1.CommandR\acommand\"U\n" +
 	"\x0fProposeResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\rR\x04code\x12\x18\n" +
-	"\arefusal\x18\x03 \x01(\tR\arefusal\"\xd6\x01\n" +
+	"\arefusal\x18\x03 \x01(\tR\arefusal\"\xb7\x01\n" +
 	"\aGenesis\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
-	"\tthreshold\x18\x02 \x01(\rR\tthreshold\x12\x1d\n" +
+	"\tthreshold\x18\x02 \x01(\rR\tthreshold\x12.\n" +
+	"\aservers\x18\x03 \x03(\v2\x14.interlock.v1.ServerR\aservers\x124\n" +
+	"\toperators\x18\x04 \x03(\v2\x16.interlock.v1.OperatorR\toperators\x12\x14\n" +
+	"\x05nonce\x18\x05 \x01(\fR\x05nonce\"\x8f\x02\n" +
+	"\bCeremony\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\rR\x05epoch\x12\x1e\n" +
 	"\n" +
-	"public_key\x18\x03 \x01(\fR\tpublicKey\x12.\n" +
-	"\aservers\x18\x04 \x03(\v2\x14.interlock.v1.ServerR\aservers\x124\n" +
-	"\toperators\x18\x05 \x03(\v2\x16.interlock.v1.OperatorR\toperators\x12\x14\n" +
-	"\x05nonce\x18\x06 \x01(\fR\x05nonce\"\x82\x03\n" +
+	"generation\x18\x04 \x01(\rR\n" +
+	"generation\x12\x1c\n" +
+	"\tthreshold\x18\x05 \x01(\rR\tthreshold\x12\x18\n" +
+	"\adealers\x18\x06 \x03(\rR\adealers\x12\x1c\n" +
+	"\treceivers\x18\a \x03(\rR\treceivers\x129\n" +
+	"\bmessages\x18\b \x03(\v2\x1d.interlock.v1.CeremonyMessageR\bmessages\x12\x10\n" +
+	"\x03day\x18\t \x01(\x04R\x03day\"c\n" +
+	"\x05Grant\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\rR\x06server\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x16\n" +
+	"\x06amount\x18\x03 \x01(\x04R\x06amount\x12\x12\n" +
+	"\x04last\x18\x04 \x01(\x04R\x04last\"\x9c\x01\n" +
+	"\aAccount\x12\x16\n" +
+	"\x06agency\x18\x01 \x01(\tR\x06agency\x12+\n" +
+	"\x06grants\x18\x02 \x03(\v2\x13.interlock.v1.GrantR\x06grants\x12\x18\n" +
+	"\aaverage\x18\x03 \x01(\x04R\aaverage\x12\x18\n" +
+	"\aflagged\x18\x04 \x01(\bR\aflagged\x12\x18\n" +
+	"\acleared\x18\x05 \x01(\bR\acleared\"5\n" +
+	"\tServerDay\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\rR\x06server\x12\x10\n" +
+	"\x03day\x18\x02 \x01(\x04R\x03day\"^\n" +
+	"\x0eUsedInvitation\x128\n" +
+	"\n" +
+	"invitation\x18\x01 \x01(\v2\x18.interlock.v1.InvitationR\n" +
+	"invitation\x12\x12\n" +
+	"\x04used\x18\x02 \x01(\bR\x04used\"I\n" +
+	"\bDayUsage\x12\x10\n" +
+	"\x03day\x18\x01 \x01(\x04R\x03day\x12+\n" +
+	"\x06leased\x18\x02 \x03(\v2\x13.interlock.v1.UsageR\x06leased\"\xaa\x03\n" +
+	"\vRecordEntry\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x04R\x04time\x12=\n" +
+	"\vapplication\x18\x03 \x01(\v2\x19.interlock.v1.ApplicationH\x00R\vapplication\x124\n" +
+	"\bdecision\x18\x04 \x01(\v2\x16.interlock.v1.DecisionH\x00R\bdecision\x124\n" +
+	"\bevidence\x18\x05 \x01(\v2\x16.interlock.v1.EvidenceH\x00R\bevidence\x122\n" +
+	"\tevaluated\x18\x06 \x01(\v2\x12.interlock.v1.TickH\x00R\tevaluated\x120\n" +
+	"\x06leased\x18\a \x01(\v2\x16.interlock.v1.DayUsageH\x00R\x06leased\x12*\n" +
+	"\x03key\x18\b \x01(\v2\x16.interlock.v1.KeyEpochH\x00R\x03key\x12.\n" +
+	"\x06notice\x18\t \x01(\v2\x14.interlock.v1.NoticeH\x00R\x06noticeB\x04\n" +
+	"\x02of\"\xdd\b\n" +
 	"\rRegistryState\x12/\n" +
 	"\agenesis\x18\x01 \x01(\v2\x15.interlock.v1.GenesisR\agenesis\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x122\n" +
@@ -2336,7 +5282,26 @@ const file_wire_proto_rawDesc = "" +
 	"\apending\x18\x04 \x03(\v2 .interlock.v1.PendingApplicationR\apending\x12=\n" +
 	"\fendorsements\x18\x05 \x03(\v2\x19.interlock.v1.EndorsementR\fendorsements\x12;\n" +
 	"\tpublished\x18\x06 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\tpublished\x12:\n" +
-	"\arefused\x18\a \x03(\v2 .interlock.v1.RefusedApplicationR\arefusedB\x19Z\x17interlock/protocol/wireb\x06proto3"
+	"\arefused\x18\a \x03(\v2 .interlock.v1.RefusedApplicationR\arefused\x12.\n" +
+	"\aservers\x18\b \x03(\v2\x14.interlock.v1.ServerR\aservers\x12\x1f\n" +
+	"\vnext_server\x18\t \x01(\rR\n" +
+	"nextServer\x124\n" +
+	"\toperators\x18\n" +
+	" \x03(\v2\x16.interlock.v1.OperatorR\toperators\x12.\n" +
+	"\x06epochs\x18\v \x03(\v2\x16.interlock.v1.KeyEpochR\x06epochs\x12,\n" +
+	"\x06policy\x18\f \x01(\v2\x14.interlock.v1.PolicyR\x06policy\x125\n" +
+	"\amotions\x18\r \x03(\v2\x1b.interlock.v1.PendingMotionR\amotions\x12\x1a\n" +
+	"\bmotioned\x18\x0e \x01(\x04R\bmotioned\x12>\n" +
+	"\vinvitations\x18\x0f \x03(\v2\x1c.interlock.v1.UsedInvitationR\vinvitations\x12.\n" +
+	"\anotices\x18\x10 \x03(\v2\x14.interlock.v1.NoticeR\anotices\x12;\n" +
+	"\thandovers\x18\x11 \x03(\v2\x1d.interlock.v1.SignedDirectoryR\thandovers\x122\n" +
+	"\bceremony\x18\x12 \x01(\v2\x16.interlock.v1.CeremonyR\bceremony\x121\n" +
+	"\baccounts\x18\x13 \x03(\v2\x15.interlock.v1.AccountR\baccounts\x12+\n" +
+	"\x04days\x18\x14 \x03(\v2\x17.interlock.v1.ServerDayR\x04days\x12\x10\n" +
+	"\x03day\x18\x15 \x01(\x04R\x03day\x12\x16\n" +
+	"\x06record\x18\x16 \x03(\fR\x06record\x12\x18\n" +
+	"\aremoved\x18\x17 \x03(\tR\aremoved\x12\x1c\n" +
+	"\trefreshed\x18\x18 \x01(\x04R\trefreshedB\x19Z\x17interlock/protocol/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -2350,7 +5315,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
 var file_wire_proto_goTypes = []any{
 	(*EvaluateRequest)(nil),    // 0: interlock.v1.EvaluateRequest
 	(*EvaluateResponse)(nil),   // 1: interlock.v1.EvaluateResponse
@@ -2362,67 +5327,156 @@ var file_wire_proto_goTypes = []any{
 	(*Server)(nil),             // 7: interlock.v1.Server
 	(*Agency)(nil),             // 8: interlock.v1.Agency
 	(*Operator)(nil),           // 9: interlock.v1.Operator
-	(*Directory)(nil),          // 10: interlock.v1.Directory
-	(*Endorsement)(nil),        // 11: interlock.v1.Endorsement
-	(*SignedDirectory)(nil),    // 12: interlock.v1.SignedDirectory
-	(*FollowDirectory)(nil),    // 13: interlock.v1.FollowDirectory
-	(*DirectoryUpdate)(nil),    // 14: interlock.v1.DirectoryUpdate
-	(*Application)(nil),        // 15: interlock.v1.Application
-	(*AdmissionRequest)(nil),   // 16: interlock.v1.AdmissionRequest
-	(*AdmissionResponse)(nil),  // 17: interlock.v1.AdmissionResponse
-	(*Decision)(nil),           // 18: interlock.v1.Decision
-	(*OperateRequest)(nil),     // 19: interlock.v1.OperateRequest
-	(*OperateResponse)(nil),    // 20: interlock.v1.OperateResponse
-	(*PendingApplication)(nil), // 21: interlock.v1.PendingApplication
-	(*Admitted)(nil),           // 22: interlock.v1.Admitted
-	(*RefusedApplication)(nil), // 23: interlock.v1.RefusedApplication
-	(*RegistryStatus)(nil),     // 24: interlock.v1.RegistryStatus
-	(*Command)(nil),            // 25: interlock.v1.Command
-	(*EndorseVersion)(nil),     // 26: interlock.v1.EndorseVersion
-	(*ProposeRequest)(nil),     // 27: interlock.v1.ProposeRequest
-	(*ProposeResponse)(nil),    // 28: interlock.v1.ProposeResponse
-	(*Genesis)(nil),            // 29: interlock.v1.Genesis
-	(*RegistryState)(nil),      // 30: interlock.v1.RegistryState
+	(*PublicShare)(nil),        // 10: interlock.v1.PublicShare
+	(*KeyEpoch)(nil),           // 11: interlock.v1.KeyEpoch
+	(*Group)(nil),              // 12: interlock.v1.Group
+	(*AgencyQuota)(nil),        // 13: interlock.v1.AgencyQuota
+	(*Policy)(nil),             // 14: interlock.v1.Policy
+	(*Directory)(nil),          // 15: interlock.v1.Directory
+	(*Endorsement)(nil),        // 16: interlock.v1.Endorsement
+	(*SignedDirectory)(nil),    // 17: interlock.v1.SignedDirectory
+	(*FollowDirectory)(nil),    // 18: interlock.v1.FollowDirectory
+	(*DirectoryUpdate)(nil),    // 19: interlock.v1.DirectoryUpdate
+	(*Application)(nil),        // 20: interlock.v1.Application
+	(*EpochSecret)(nil),        // 21: interlock.v1.EpochSecret
+	(*AdmissionRequest)(nil),   // 22: interlock.v1.AdmissionRequest
+	(*AdmissionResponse)(nil),  // 23: interlock.v1.AdmissionResponse
+	(*Evidence)(nil),           // 24: interlock.v1.Evidence
+	(*EvidenceResponse)(nil),   // 25: interlock.v1.EvidenceResponse
+	(*Reshare)(nil),            // 26: interlock.v1.Reshare
+	(*NewEpoch)(nil),           // 27: interlock.v1.NewEpoch
+	(*ServerChange)(nil),       // 28: interlock.v1.ServerChange
+	(*OperatorChange)(nil),     // 29: interlock.v1.OperatorChange
+	(*AgencyChange)(nil),       // 30: interlock.v1.AgencyChange
+	(*Motion)(nil),             // 31: interlock.v1.Motion
+	(*Invitation)(nil),         // 32: interlock.v1.Invitation
+	(*Decision)(nil),           // 33: interlock.v1.Decision
+	(*OperateRequest)(nil),     // 34: interlock.v1.OperateRequest
+	(*RecordRequest)(nil),      // 35: interlock.v1.RecordRequest
+	(*RecordResponse)(nil),     // 36: interlock.v1.RecordResponse
+	(*OperateResponse)(nil),    // 37: interlock.v1.OperateResponse
+	(*PendingApplication)(nil), // 38: interlock.v1.PendingApplication
+	(*Admitted)(nil),           // 39: interlock.v1.Admitted
+	(*RefusedApplication)(nil), // 40: interlock.v1.RefusedApplication
+	(*PendingMotion)(nil),      // 41: interlock.v1.PendingMotion
+	(*Notice)(nil),             // 42: interlock.v1.Notice
+	(*AgencyActivity)(nil),     // 43: interlock.v1.AgencyActivity
+	(*ServerActivity)(nil),     // 44: interlock.v1.ServerActivity
+	(*CeremonyStatus)(nil),     // 45: interlock.v1.CeremonyStatus
+	(*RegistryStatus)(nil),     // 46: interlock.v1.RegistryStatus
+	(*Command)(nil),            // 47: interlock.v1.Command
+	(*EndorseVersion)(nil),     // 48: interlock.v1.EndorseVersion
+	(*CeremonyMessage)(nil),    // 49: interlock.v1.CeremonyMessage
+	(*Lease)(nil),              // 50: interlock.v1.Lease
+	(*Usage)(nil),              // 51: interlock.v1.Usage
+	(*Tick)(nil),               // 52: interlock.v1.Tick
+	(*ProposeRequest)(nil),     // 53: interlock.v1.ProposeRequest
+	(*ProposeResponse)(nil),    // 54: interlock.v1.ProposeResponse
+	(*Genesis)(nil),            // 55: interlock.v1.Genesis
+	(*Ceremony)(nil),           // 56: interlock.v1.Ceremony
+	(*Grant)(nil),              // 57: interlock.v1.Grant
+	(*Account)(nil),            // 58: interlock.v1.Account
+	(*ServerDay)(nil),          // 59: interlock.v1.ServerDay
+	(*UsedInvitation)(nil),     // 60: interlock.v1.UsedInvitation
+	(*DayUsage)(nil),           // 61: interlock.v1.DayUsage
+	(*RecordEntry)(nil),        // 62: interlock.v1.RecordEntry
+	(*RegistryState)(nil),      // 63: interlock.v1.RegistryState
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: interlock.v1.Batch.entries:type_name -> interlock.v1.Entry
 	4,  // 1: interlock.v1.Batch.head:type_name -> interlock.v1.Head
-	7,  // 2: interlock.v1.Directory.servers:type_name -> interlock.v1.Server
-	8,  // 3: interlock.v1.Directory.agencies:type_name -> interlock.v1.Agency
-	11, // 4: interlock.v1.SignedDirectory.endorsements:type_name -> interlock.v1.Endorsement
-	12, // 5: interlock.v1.DirectoryUpdate.signed:type_name -> interlock.v1.SignedDirectory
-	15, // 6: interlock.v1.AdmissionRequest.application:type_name -> interlock.v1.Application
-	12, // 7: interlock.v1.AdmissionResponse.directory:type_name -> interlock.v1.SignedDirectory
-	18, // 8: interlock.v1.OperateRequest.decision:type_name -> interlock.v1.Decision
-	24, // 9: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
-	15, // 10: interlock.v1.PendingApplication.application:type_name -> interlock.v1.Application
-	18, // 11: interlock.v1.PendingApplication.approvals:type_name -> interlock.v1.Decision
-	15, // 12: interlock.v1.Admitted.application:type_name -> interlock.v1.Application
-	18, // 13: interlock.v1.Admitted.approvals:type_name -> interlock.v1.Decision
-	18, // 14: interlock.v1.Admitted.suspension:type_name -> interlock.v1.Decision
-	18, // 15: interlock.v1.RefusedApplication.decision:type_name -> interlock.v1.Decision
-	7,  // 16: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
-	22, // 17: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Admitted
-	21, // 18: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
-	9,  // 19: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
-	15, // 20: interlock.v1.Command.application:type_name -> interlock.v1.Application
-	18, // 21: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
-	26, // 22: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
-	11, // 23: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
-	25, // 24: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
-	7,  // 25: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
-	9,  // 26: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
-	29, // 27: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
-	22, // 28: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Admitted
-	21, // 29: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
-	11, // 30: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
-	12, // 31: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
-	23, // 32: interlock.v1.RegistryState.refused:type_name -> interlock.v1.RefusedApplication
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	10, // 2: interlock.v1.KeyEpoch.shares:type_name -> interlock.v1.PublicShare
+	12, // 3: interlock.v1.Policy.groups:type_name -> interlock.v1.Group
+	13, // 4: interlock.v1.Policy.quotas:type_name -> interlock.v1.AgencyQuota
+	11, // 5: interlock.v1.Directory.epochs:type_name -> interlock.v1.KeyEpoch
+	7,  // 6: interlock.v1.Directory.servers:type_name -> interlock.v1.Server
+	8,  // 7: interlock.v1.Directory.agencies:type_name -> interlock.v1.Agency
+	14, // 8: interlock.v1.Directory.policy:type_name -> interlock.v1.Policy
+	16, // 9: interlock.v1.SignedDirectory.endorsements:type_name -> interlock.v1.Endorsement
+	17, // 10: interlock.v1.DirectoryUpdate.signed:type_name -> interlock.v1.SignedDirectory
+	20, // 11: interlock.v1.AdmissionRequest.application:type_name -> interlock.v1.Application
+	17, // 12: interlock.v1.AdmissionResponse.directory:type_name -> interlock.v1.SignedDirectory
+	21, // 13: interlock.v1.AdmissionResponse.secrets:type_name -> interlock.v1.EpochSecret
+	4,  // 14: interlock.v1.Evidence.first:type_name -> interlock.v1.Head
+	4,  // 15: interlock.v1.Evidence.second:type_name -> interlock.v1.Head
+	7,  // 16: interlock.v1.ServerChange.server:type_name -> interlock.v1.Server
+	9,  // 17: interlock.v1.OperatorChange.operator:type_name -> interlock.v1.Operator
+	14, // 18: interlock.v1.Motion.policy:type_name -> interlock.v1.Policy
+	28, // 19: interlock.v1.Motion.server:type_name -> interlock.v1.ServerChange
+	29, // 20: interlock.v1.Motion.operator:type_name -> interlock.v1.OperatorChange
+	30, // 21: interlock.v1.Motion.agency:type_name -> interlock.v1.AgencyChange
+	27, // 22: interlock.v1.Motion.new_epoch:type_name -> interlock.v1.NewEpoch
+	26, // 23: interlock.v1.Motion.reshare:type_name -> interlock.v1.Reshare
+	31, // 24: interlock.v1.Decision.motion:type_name -> interlock.v1.Motion
+	32, // 25: interlock.v1.Decision.invitation:type_name -> interlock.v1.Invitation
+	33, // 26: interlock.v1.OperateRequest.decision:type_name -> interlock.v1.Decision
+	17, // 27: interlock.v1.RecordResponse.directory:type_name -> interlock.v1.SignedDirectory
+	46, // 28: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
+	20, // 29: interlock.v1.PendingApplication.application:type_name -> interlock.v1.Application
+	33, // 30: interlock.v1.PendingApplication.approvals:type_name -> interlock.v1.Decision
+	20, // 31: interlock.v1.Admitted.application:type_name -> interlock.v1.Application
+	33, // 32: interlock.v1.Admitted.approvals:type_name -> interlock.v1.Decision
+	33, // 33: interlock.v1.Admitted.suspension:type_name -> interlock.v1.Decision
+	24, // 34: interlock.v1.Admitted.evidence:type_name -> interlock.v1.Evidence
+	33, // 35: interlock.v1.RefusedApplication.decision:type_name -> interlock.v1.Decision
+	33, // 36: interlock.v1.PendingMotion.decision:type_name -> interlock.v1.Decision
+	7,  // 37: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
+	39, // 38: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Admitted
+	38, // 39: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
+	9,  // 40: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
+	11, // 41: interlock.v1.RegistryStatus.epochs:type_name -> interlock.v1.KeyEpoch
+	14, // 42: interlock.v1.RegistryStatus.policy:type_name -> interlock.v1.Policy
+	41, // 43: interlock.v1.RegistryStatus.motions:type_name -> interlock.v1.PendingMotion
+	32, // 44: interlock.v1.RegistryStatus.invitations:type_name -> interlock.v1.Invitation
+	42, // 45: interlock.v1.RegistryStatus.notices:type_name -> interlock.v1.Notice
+	43, // 46: interlock.v1.RegistryStatus.activity:type_name -> interlock.v1.AgencyActivity
+	44, // 47: interlock.v1.RegistryStatus.server_activity:type_name -> interlock.v1.ServerActivity
+	45, // 48: interlock.v1.RegistryStatus.ceremony:type_name -> interlock.v1.CeremonyStatus
+	20, // 49: interlock.v1.Command.application:type_name -> interlock.v1.Application
+	33, // 50: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
+	48, // 51: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
+	49, // 52: interlock.v1.Command.ceremony:type_name -> interlock.v1.CeremonyMessage
+	50, // 53: interlock.v1.Command.lease:type_name -> interlock.v1.Lease
+	52, // 54: interlock.v1.Command.tick:type_name -> interlock.v1.Tick
+	24, // 55: interlock.v1.Command.evidence:type_name -> interlock.v1.Evidence
+	16, // 56: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
+	51, // 57: interlock.v1.Tick.usage:type_name -> interlock.v1.Usage
+	47, // 58: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
+	7,  // 59: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
+	9,  // 60: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
+	49, // 61: interlock.v1.Ceremony.messages:type_name -> interlock.v1.CeremonyMessage
+	57, // 62: interlock.v1.Account.grants:type_name -> interlock.v1.Grant
+	32, // 63: interlock.v1.UsedInvitation.invitation:type_name -> interlock.v1.Invitation
+	51, // 64: interlock.v1.DayUsage.leased:type_name -> interlock.v1.Usage
+	20, // 65: interlock.v1.RecordEntry.application:type_name -> interlock.v1.Application
+	33, // 66: interlock.v1.RecordEntry.decision:type_name -> interlock.v1.Decision
+	24, // 67: interlock.v1.RecordEntry.evidence:type_name -> interlock.v1.Evidence
+	52, // 68: interlock.v1.RecordEntry.evaluated:type_name -> interlock.v1.Tick
+	61, // 69: interlock.v1.RecordEntry.leased:type_name -> interlock.v1.DayUsage
+	11, // 70: interlock.v1.RecordEntry.key:type_name -> interlock.v1.KeyEpoch
+	42, // 71: interlock.v1.RecordEntry.notice:type_name -> interlock.v1.Notice
+	55, // 72: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
+	39, // 73: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Admitted
+	38, // 74: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
+	16, // 75: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
+	17, // 76: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
+	40, // 77: interlock.v1.RegistryState.refused:type_name -> interlock.v1.RefusedApplication
+	7,  // 78: interlock.v1.RegistryState.servers:type_name -> interlock.v1.Server
+	9,  // 79: interlock.v1.RegistryState.operators:type_name -> interlock.v1.Operator
+	11, // 80: interlock.v1.RegistryState.epochs:type_name -> interlock.v1.KeyEpoch
+	14, // 81: interlock.v1.RegistryState.policy:type_name -> interlock.v1.Policy
+	41, // 82: interlock.v1.RegistryState.motions:type_name -> interlock.v1.PendingMotion
+	60, // 83: interlock.v1.RegistryState.invitations:type_name -> interlock.v1.UsedInvitation
+	42, // 84: interlock.v1.RegistryState.notices:type_name -> interlock.v1.Notice
+	17, // 85: interlock.v1.RegistryState.handovers:type_name -> interlock.v1.SignedDirectory
+	56, // 86: interlock.v1.RegistryState.ceremony:type_name -> interlock.v1.Ceremony
+	58, // 87: interlock.v1.RegistryState.accounts:type_name -> interlock.v1.Account
+	59, // 88: interlock.v1.RegistryState.days:type_name -> interlock.v1.ServerDay
+	89, // [89:89] is the sub-list for method output_type
+	89, // [89:89] is the sub-list for method input_type
+	89, // [89:89] is the sub-list for extension type_name
+	89, // [89:89] is the sub-list for extension extendee
+	0,  // [0:89] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2430,10 +5484,32 @@ func file_wire_proto_init() {
 	if File_wire_proto != nil {
 		return
 	}
-	file_wire_proto_msgTypes[25].OneofWrappers = []any{
+	file_wire_proto_msgTypes[31].OneofWrappers = []any{
+		(*Motion_Policy)(nil),
+		(*Motion_Server)(nil),
+		(*Motion_Operator)(nil),
+		(*Motion_Agency)(nil),
+		(*Motion_NewEpoch)(nil),
+		(*Motion_RetireEpoch)(nil),
+		(*Motion_Reshare)(nil),
+	}
+	file_wire_proto_msgTypes[47].OneofWrappers = []any{
 		(*Command_Application)(nil),
 		(*Command_Decision)(nil),
 		(*Command_Endorse)(nil),
+		(*Command_Ceremony)(nil),
+		(*Command_Lease)(nil),
+		(*Command_Tick)(nil),
+		(*Command_Evidence)(nil),
+	}
+	file_wire_proto_msgTypes[62].OneofWrappers = []any{
+		(*RecordEntry_Application)(nil),
+		(*RecordEntry_Decision)(nil),
+		(*RecordEntry_Evidence)(nil),
+		(*RecordEntry_Evaluated)(nil),
+		(*RecordEntry_Leased)(nil),
+		(*RecordEntry_Key)(nil),
+		(*RecordEntry_Notice)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2441,7 +5517,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   64,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
