@@ -168,6 +168,19 @@ func (t *Tree) HeadAt(size uint64) (Head, error) {
 	return Head{Size: size, Root: root}, nil
 }
 
+// had reports whether h is a head that the record had. The errors are ErrRange
+// and a *ForkError.
+func (t *Tree) had(h Head) error {
+	at, err := t.HeadAt(h.Size)
+	if err != nil {
+		return err
+	}
+	if at != h {
+		return &ForkError{Head: h, Root: at.Root}
+	}
+	return nil
+}
+
 // Entry returns the entry with this index, from 0. It must not be changed. The
 // error is ErrRange.
 func (t *Tree) Entry(index uint64) ([]byte, error) {

@@ -20,9 +20,12 @@ func mth(d [][]byte) [32]byte {
 		return sha256.Sum256(append([]byte{0x00}, d[0]...))
 	default:
 		k := split(n)
-		left, right := mth(d[:k]), mth(d[k:])
-		return sha256.Sum256(append(append([]byte{0x01}, left[:]...), right[:]...))
+		return node(mth(d[:k]), mth(d[k:]))
 	}
+}
+
+func node(left, right [32]byte) [32]byte {
+	return sha256.Sum256(append(append([]byte{0x01}, left[:]...), right[:]...))
 }
 
 // split is the largest power of two smaller than n.
