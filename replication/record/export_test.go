@@ -279,10 +279,12 @@ func TestAHeaderBeyondTheLimitsIsNeitherWrittenNorRead(t *testing.T) {
 	}
 	digits := strings.Repeat("00", MaxDirectory)
 	for name, text := range map[string]string{
-		"no directory":       first + "0}\n",
-		"negative":           first + "-1}\n",
-		"many directories":   first + "257}\n",
-		"large directory":    first + "1}\n" + `{"directory":0,"signed":"` + digits + "00\"}\n",
+		"no directory":     first + "0}\n",
+		"negative":         first + "-1}\n",
+		"many directories": first + "257}\n",
+		"large directory":  first + "1}\n" + `{"directory":0,"signed":"` + digits + "00\"}\n",
+		"large entry": strings.Replace(first, `"size":0`, `"size":1`, 1) + "1}\n" + "{\"directory\":0,\"signed\":\"\"}\n" +
+			`{"index":0,"entry":"` + strings.Repeat("00", MaxEntry+1) + "\"}\n",
 		"endless line":       strings.Repeat(" ", 1<<20),
 		"another version":    strings.Replace(first, `"version":1`, `"version":2`, 1) + "1}\n",
 		"a receipt":          strings.Replace(first, "record", "record receipt", 1) + "1}\n",
@@ -293,6 +295,15 @@ func TestAHeaderBeyondTheLimitsIsNeitherWrittenNorRead(t *testing.T) {
 		if !errors.Is(err, ErrFormat) {
 			t.Errorf("read, %s: got %v, want %v", name, err, ErrFormat)
 		}
+	}
+}
+
+func TestTooManyDirectoriesAreRefusedBeforeTheyAreRead(t *testing.T) {
+	line := fmt.Sprintf(`{"format":"interlock record","version":1,"genesis":"%064x","size":0,"root":"%064x","directories":257}`, 0, 0)
+	more := iotest.ErrReader(errors.New("read on"))
+	_, err := ReadExport(io.MultiReader(strings.NewReader(line+"\n"), more), Audit{Authenticate: func(Header) error { return nil }})
+	if !errors.Is(err, ErrFormat) {
+		t.Errorf("got %v, want %v", err, ErrFormat)
 	}
 }
 

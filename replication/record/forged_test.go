@@ -93,7 +93,7 @@ func TestAChangedClaimOfConsistencyIsRefused(t *testing.T) {
 			}
 			for i := range 32 {
 				refused("old root", Head{m, [32]byte(flip(old.Root[:], i))}, head, p)
-				if m > 0 { // every record grew from the empty one
+				if m > 0 || size == 0 { // but every record grew from the empty one
 					refused("root", old, Head{size, [32]byte(flip(head.Root[:], i))}, p)
 				}
 			}
@@ -118,13 +118,16 @@ func TestAChangedClaimOfConsistencyIsRefused(t *testing.T) {
 func TestHostileSizesAreRefusedAtOnce(t *testing.T) {
 	root := [32]byte{1}
 	long := make(Proof, MaxProof+1)
+	full := make(Proof, MaxProof)
 	for _, size := range []uint64{0, MaxSize + 1, math.MaxInt64, math.MaxInt64 + 1, math.MaxUint64} {
 		for _, index := range []uint64{0, 1, size - 1, size, math.MaxUint64} {
-			if err := VerifyInclusion(Head{size, root}, index, nil, nil); !errors.Is(err, ErrProof) {
-				t.Errorf("inclusion of %d in %d: got %v, want %v", index, size, err, ErrProof)
-			}
-			if err := VerifyConsistency(Head{index, root}, Head{size, root}, long); !errors.Is(err, ErrProof) {
-				t.Errorf("consistency of %d in %d: got %v, want %v", index, size, err, ErrProof)
+			for _, p := range []Proof{nil, full, long} {
+				if err := VerifyInclusion(Head{size, root}, index, nil, p); !errors.Is(err, ErrProof) {
+					t.Errorf("inclusion of %d in %d: got %v, want %v", index, size, err, ErrProof)
+				}
+				if err := VerifyConsistency(Head{index, root}, Head{size, [32]byte{2}}, p); !errors.Is(err, ErrProof) {
+					t.Errorf("consistency of %d in %d: got %v, want %v", index, size, err, ErrProof)
+				}
 			}
 		}
 	}

@@ -115,8 +115,8 @@ func readHeader(r *lineReader, f format) (Header, error) {
 	if err := hash(&h.Head.Root, line.Root); err != nil {
 		return Header{}, fmt.Errorf("header: root: %w", err)
 	}
-	if line.Directories < 1 || line.Directories > MaxDirectories {
-		return Header{}, fmt.Errorf("header: %w: %d directories, want 1 to %d", ErrFormat, line.Directories, MaxDirectories)
+	if line.Directories > MaxDirectories {
+		return Header{}, fmt.Errorf("header: %w: %d directories, want at most %d", ErrFormat, line.Directories, MaxDirectories)
 	}
 	left := MaxDirectoriesSize
 	for i := range line.Directories {

@@ -212,7 +212,10 @@ func TestACloneAndItsOriginGoOnApart(t *testing.T) {
 		}
 	}
 	if want := grow(t, entries).Head(); tree.Head() != want || headAt(t, tree, 20) != want {
-		t.Error("the clone's entries reached the origin")
+		t.Error("the clone's hashes reached the origin")
+	}
+	if got, err := tree.Entries(13, 7); err != nil || !cmp.Equal(got, entries[13:]) {
+		t.Errorf("the clone's entries reached the origin: %q, %v", got, err)
 	}
 	if headAt(t, clone, 13) != headAt(t, tree, 13) || clone.Head() == tree.Head() || headAt(t, clone, 20) != clone.Head() {
 		t.Error("the clone is not the origin's beginning with its own entries after it")
