@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -15,7 +16,9 @@ import (
 // ErrSignature is a signature that does not verify.
 var ErrSignature = errors.New("signature does not verify")
 
-// ApplicationHash names one application; an operator approves exactly it.
+// ApplicationHash names one application with every signature that it has: an
+// operator approves exactly it. One that lost the signature of the key that it
+// replaces is another application, for it asks for more.
 type ApplicationHash [sha256.Size]byte
 
 // Signers are the keys that sign an application.
@@ -87,17 +90,22 @@ func CheckApplication(m *wire.Application, genesis GenesisHash) (Agency, Applica
 		!signedBy(m.Replaces, vault.ContextSuccession, b, m.Replaced, false) {
 		return Agency{}, ApplicationHash{}, fmt.Errorf("application: %w", ErrSignature)
 	}
-	return a, sha256.Sum256(append(b, m.Signature...)), nil
+	// Unambiguous: a signature has 64 bytes, b says whether the invitation's is
+	// there, and only the last may be absent.
+	return a, sha256.Sum256(slices.Concat(b, m.Signature, m.Invited, m.Replaced)), nil
 }
 
-// signedBy reports whether key signed b; without a key there must be no
-// signature, and where must is not set there may be none with one.
+// signedBy reports whether key signed b. Without a key there must be no
+// signature; with one there may be none where must is not set.
 func signedBy(key []byte, context vault.Context, b, signature []byte, must bool) bool {
-	if len(key) == 0 || len(signature) == 0 && !must {
+	if len(key) == 0 {
 		return len(signature) == 0
 	}
 	p, err := wire.ParsePeer(key)
-	return err == nil && vault.Verify(p.Key(), context, b, signature)
+	if err != nil {
+		return false
+	}
+	return len(signature) == 0 && !must || vault.Verify(p.Key(), context, b, signature)
 }
 
 // fixed returns b as an array, all zero where the size is wrong: no hash is.

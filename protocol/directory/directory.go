@@ -3,8 +3,9 @@
 // it and the nodes trust it.
 //
 // The registry builds a Directory from its replicated state and each server
-// endorses it; a node takes one only through Verify, against the servers it
-// has pinned. Nothing here opens a connection or a file.
+// endorses it; a node takes one only through Verify, against the servers that it
+// pinned at enrolment, and then against those of the directory before. Nothing
+// here opens a connection or a file.
 package directory
 
 import (

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"interlock/crypto/oprf"
+	"interlock/crypto/vault"
 	"interlock/protocol/settings"
 	"interlock/protocol/wire"
 )
@@ -106,8 +107,11 @@ func (n Network) Check() error {
 	}
 	seen, last := map[wire.Peer]bool{}, oprf.Index(0)
 	for i, s := range n.Servers {
-		if s.Index <= last || !textFits(s.Name) || len(s.Addresses) == 0 || !addressesFit(s.Addresses) || seen[s.Key] {
-			return fmt.Errorf("server %d: index, name, addresses or key cannot be used", i+1)
+		if s.Index <= last || s.Name == "" || !textFits(s.Name) || len(s.Addresses) == 0 || !addressesFit(s.Addresses) {
+			return fmt.Errorf("server %d: index, name or addresses cannot be used", i+1)
+		}
+		if seen[s.Key] || !vault.ValidPublicKey(s.Key.Key()) {
+			return fmt.Errorf("server %d: key cannot be used, or is another server's", i+1)
 		}
 		seen[s.Key], last = true, s.Index
 	}
