@@ -79,13 +79,13 @@ func ParseNetwork(b []byte) (Network, error) {
 		return Network{}, err
 	}
 	n := Network{Name: f.Name, Quorum: f.Quorum}
-	genesis, err := hex32("genesis", f.Genesis)
+	genesis, err := ParseKey("genesis", f.Genesis)
 	if err != nil {
 		return Network{}, err
 	}
 	n.Genesis = genesis
 	for i, s := range f.Server {
-		key, err := hex32(fmt.Sprintf("server %d: key", i+1), s.Key)
+		key, err := ParseKey(fmt.Sprintf("server %d: key", i+1), s.Key)
 		if err != nil {
 			return Network{}, err
 		}
@@ -118,8 +118,8 @@ func (n Network) Check() error {
 	return nil
 }
 
-// hex32 reads 32 bytes in lower-case hexadecimal.
-func hex32(name, s string) (out [32]byte, err error) {
+// ParseKey reads 32 bytes in lower-case hexadecimal; name is for the error.
+func ParseKey(name, s string) (out [32]byte, err error) {
 	b, err := hex.DecodeString(s)
 	if err != nil || len(b) != len(out) || hex.EncodeToString(b) != s {
 		return out, fmt.Errorf("%s: want 64 lower-case hexadecimal digits", name)

@@ -34,3 +34,6 @@ func (p Peer) Key() ed25519.PublicKey { return ed25519.PublicKey(p[:]) }
 // String is a short form for logs: the key is public, and eight hex digits
 // tell the members of one network apart.
 func (p Peer) String() string { return hex.EncodeToString(p[:4]) }
+
+// Hex is the whole key, as files spell it.
+func (p Peer) Hex() string { return hex.EncodeToString(p[:]) }

@@ -1297,6 +1297,7 @@ func (x *FollowDirectory) GetSoftware() string {
 type DirectoryUpdate struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Signed        *SignedDirectory       `protobuf:"bytes,1,opt,name=signed,proto3" json:"signed,omitempty"` // absent in a heartbeat
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`    // a newer one follows at once
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1336,6 +1337,13 @@ func (x *DirectoryUpdate) GetSigned() *SignedDirectory {
 		return x.Signed
 	}
 	return nil
+}
+
+func (x *DirectoryUpdate) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
 }
 
 type Application struct {
@@ -5013,9 +5021,10 @@ const file_wire_proto_rawDesc = "" +
 	"\fendorsements\x18\x02 \x03(\v2\x19.interlock.v1.EndorsementR\fendorsements\"G\n" +
 	"\x0fFollowDirectory\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x1a\n" +
-	"\bsoftware\x18\x02 \x01(\tR\bsoftware\"H\n" +
+	"\bsoftware\x18\x02 \x01(\tR\bsoftware\"\\\n" +
 	"\x0fDirectoryUpdate\x125\n" +
-	"\x06signed\x18\x01 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\x06signed\"\xfb\x02\n" +
+	"\x06signed\x18\x01 \x01(\v2\x1d.interlock.v1.SignedDirectoryR\x06signed\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\xfb\x02\n" +
 	"\vApplication\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\"\n" +

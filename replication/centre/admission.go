@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"interlock/protocol/directory"
@@ -96,9 +97,20 @@ func (s *Server) standing(key wire.Peer) (*wire.AdmissionResponse, error) {
 	if !ok || a.Status != directory.Active {
 		return &wire.AdmissionResponse{Status: uint32(directory.Pending)}, nil
 	}
-	sealed, err := a.Recipient.Seal(s.secrets.federation[:])
-	if err != nil {
-		return nil, fmt.Errorf("seal federation secret: %w", err)
+	response := &wire.AdmissionResponse{Status: uint32(directory.Active), Directory: signed}
+	for _, k := range d.Epochs {
+		h, err := s.shares.of(k, s.Index())
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // this server was not there when the key was made; another was
+		}
+		if err != nil {
+			return nil, fmt.Errorf("federation secret of epoch %d: %w", k.Epoch, err)
+		}
+		sealed, err := a.Recipient.Seal(h.federation[:])
+		if err != nil {
+			return nil, fmt.Errorf("seal federation secret: %w", err)
+		}
+		response.Secrets = append(response.Secrets, &wire.EpochSecret{Epoch: uint32(k.Epoch), Sealed: sealed})
 	}
-	return &wire.AdmissionResponse{Status: uint32(directory.Active), Directory: signed, Federation: sealed}, nil
+	return response, nil
 }

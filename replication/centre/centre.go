@@ -5,8 +5,9 @@
 // operators' decisions; all servers together replicate the registry's state
 // (package cluster) by its rules (package registry).
 //
-// It promises that only an agency that is active now gets an evaluation; that
-// it sees blinded elements and never an identifier; that it endorses no
+// It promises that only an agency that is active now gets an evaluation, and all
+// servers together give it no more than its budget of the day; that no server
+// ever holds the token key; that it sees blinded elements and never an identifier; that it endorses no
 // directory but the one that the replicated state says; and that without a
 // majority of the servers it evaluates nothing, takes nothing, and goes on
 // showing the last directory. It does not decide who is admitted: operators do.
@@ -26,7 +27,6 @@ import (
 
 	"interlock/crypto/oprf"
 	"interlock/crypto/vault"
-	"interlock/protocol/directory"
 	"interlock/protocol/link"
 	"interlock/protocol/wire"
 	"interlock/replication/cluster"
@@ -36,10 +36,14 @@ import (
 // Options are what a server is started with.
 type Options struct {
 	Config Config
-	Unlock vault.Lock           // opens the server's identity; Config.Lock has it
-	Timing cluster.Timing       // zero for servers in different places
-	Cut    func(wire.Peer) bool // as link.Options has it
-	Log    *slog.Logger         // nil for none
+	Unlock vault.Lock     // opens the server's identity; Config.Lock has it
+	Timing cluster.Timing // zero for servers in different places
+	// Patience is how long the others wait for a server that is silent in a key
+	// ceremony; zero for DefaultPatience.
+	Patience time.Duration
+	Now      func() time.Time     // this server's clock; nil for the machine's
+	Cut      func(wire.Peer) bool // as link.Options has it
+	Log      *slog.Logger         // nil for none
 }
 
 // QuickTiming suits servers on one machine.
@@ -55,8 +59,12 @@ type Server struct {
 	config  Config
 	log     *slog.Logger
 	secrets *secrets
+	shares  *shares
 	host    *link.Host
 	cluster *cluster.Cluster
+	now     func() time.Time
+
+	patience time.Duration
 
 	ctx    context.Context // of the tasks
 	cancel context.CancelFunc
@@ -67,7 +75,8 @@ type Server struct {
 	ready     chan struct{} // closed once it has seen what was committed before it started
 	published publication
 	evaluate  chan struct{} // a slot for each evaluation at a time
-	meter     meter
+	budgets   *budgets
+	activity  *activity
 	limits    *limits
 }
 
@@ -79,11 +88,18 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("start registry server: %w", err)
 	}
 	s := &Server{
-		config: o.Config, log: o.Log, limits: newLimits(time.Now),
+		config: o.Config, log: o.Log, now: o.Now, patience: o.Patience,
+		limits: newLimits(time.Now), budgets: newBudgets(), activity: newActivity(),
 		evaluate: make(chan struct{}, runtime.GOMAXPROCS(0)), ready: make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.patience == 0 {
+		s.patience = DefaultPatience
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.start(ctx, o, folder); err != nil {
@@ -96,7 +112,10 @@ func (s *Server) start(ctx context.Context, o Options, folder *cluster.Folder) (
 	if s.secrets, err = o.Config.open(o.Unlock); err != nil {
 		return err
 	}
-	if err := s.published.load(o.Config.path(directoryFile), s.foundation().Trust()); err != nil {
+	if s.shares, err = newShares(o.Config.path(sharesDir), s.secrets.keys.Age); err != nil {
+		return err
+	}
+	if err := s.published.load(o.Config.path(directoryFile), s.secrets.foundation.Hash); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -107,17 +126,7 @@ func (s *Server) start(ctx context.Context, o Options, folder *cluster.Folder) (
 	}); err != nil {
 		return err
 	}
-	for _, other := range s.foundation().Servers {
-		if other.Key == s.host.Peer() {
-			continue
-		}
-		if err := s.host.SetAddresses(other.Key, other.Addresses); err != nil {
-			return err
-		}
-	}
-	c, err := cluster.Open(cluster.Options{
-		Folder: folder, Host: s.host, Genesis: s.secrets.genesis, Self: s.Index(), Timing: o.Timing, Log: s.log,
-	})
+	c, err := cluster.Open(cluster.Options{Folder: folder, Host: s.host, Genesis: s.secrets.genesis, Timing: o.Timing, Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -132,10 +141,14 @@ func (s *Server) serve() {
 	s.host.Handle(wire.ProtocolDirectory, s.serveDirectory)
 	s.host.Handle(wire.ProtocolAdmission, s.serveAdmission)
 	s.host.Handle(wire.ProtocolOperate, s.serveOperator)
+	s.host.Handle(wire.ProtocolRecord, s.serveRecord)
+	s.host.Handle(wire.ProtocolEvidence, s.serveEvidence)
 	s.tasks.Go(s.catchUp)
 	s.tasks.Go(s.endorse)
 	s.tasks.Go(s.publish)
-	s.log.Info("registry server listens", "server", s.Index(), "servers", len(s.foundation().Servers))
+	s.tasks.Go(s.holdCeremonies)
+	s.tasks.Go(s.countDays)
+	s.log.Info("registry server listens", "server", s.Index())
 }
 
 // Run runs a server until ctx ends.
@@ -174,6 +187,7 @@ func (s *Server) end(stop func() error) error {
 		s.cancel()
 		s.ended = stop()
 		s.tasks.Wait()
+		s.shares.destroy()
 		s.secrets.destroy()
 	})
 	return s.ended
@@ -192,10 +206,18 @@ func (s *Server) abandon(folder *cluster.Folder) error {
 	return errors.Join(err, folder.Release())
 }
 
-func (s *Server) foundation() *registry.Foundation { return s.secrets.foundation }
+// Index is the server's number in the network, 0 where it has none: it was not
+// added yet, or was removed.
+func (s *Server) Index() (i oprf.Index) {
+	s.cluster.View(func(state *registry.State) { i = s.indexIn(state) })
+	return i
+}
 
-// Index is the server's number in the network.
-func (s *Server) Index() oprf.Index { return oprf.Index(s.config.Server) }
+// indexIn is the server's number in a state.
+func (s *Server) indexIn(state *registry.State) oprf.Index {
+	self, _ := state.ServerOf(s.host.Peer())
+	return self.Index
+}
 
 // Peer is the server's key.
 func (s *Server) Peer() wire.Peer { return s.host.Peer() }
@@ -214,7 +236,3 @@ func (s *Server) View(look func(*registry.State)) { s.cluster.View(look) }
 
 // Changed is closed when the state here or the known leader changes.
 func (s *Server) Changed() <-chan struct{} { return s.cluster.Changed() }
-
-// Evaluations is how many elements each agency has had evaluated since the
-// server started.
-func (s *Server) Evaluations() map[directory.AgencyID]uint64 { return s.meter.read() }

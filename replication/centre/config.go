@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"interlock/crypto/vault"
-	"interlock/protocol/directory"
 	"interlock/protocol/link"
 	"interlock/protocol/settings"
 )
@@ -16,8 +15,6 @@ import (
 // folder. Paths in it are relative to that folder, where everything else of
 // the server lies too.
 type Config struct {
-	// Server is this server's number in the founding document, from 1.
-	Server uint16 `toml:"server" comment:"This server's number in the founding document (genesis.pb)."`
 	// Listen are the multiaddrs to listen on.
 	Listen []string `toml:"listen" comment:"Where to listen: multiaddrs like /ip4/0.0.0.0/tcp/4001 and /ip4/0.0.0.0/udp/4001/quic-v1."`
 	// Unlock is the key file that opens identity.age. It may lie elsewhere, on
@@ -29,14 +26,14 @@ type Config struct {
 
 // The files of a server's folder.
 const (
-	configFile     = "registry.toml"
-	genesisFile    = "genesis.pb"     // the founding document, the same on every server
-	identityFile   = "identity.age"   // this server's keys, sealed under the key file
-	unlockFile     = "unlock.key"     // the key file, unless it is kept elsewhere
-	shareFile      = "share.age"      // its share of the token key, sealed to its identity
-	federationFile = "federation.age" // the federation secret, sealed to its identity
-	directoryFile  = "directory.pb"   // the newest directory that was published
-	raftDir        = "raft"           // what package cluster keeps
+	configFile    = "registry.toml"
+	genesisFile   = "genesis.pb"   // the founding document, the same on every server
+	identityFile  = "identity.age" // this server's keys, sealed under the key file
+	unlockFile    = "unlock.key"   // the key file, unless it is kept elsewhere
+	sharesDir     = "shares"       // its shares of the token keys, each sealed to its identity
+	cardFile      = "server.toml"  // what others need to know of this server
+	directoryFile = "directory.pb" // the newest directory that was published
+	raftDir       = "raft"         // what package cluster keeps
 )
 
 // Load reads a configuration file. An unknown key, and a value that cannot be
@@ -57,9 +54,6 @@ func Load(path string) (Config, error) {
 }
 
 func (c Config) check() error {
-	if c.Server < 1 || c.Server > directory.MaxServers {
-		return fmt.Errorf("server: want this server's number in the founding document, 1 to %d", directory.MaxServers)
-	}
 	if len(c.Listen) == 0 {
 		return errors.New("listen: want at least one multiaddr, for example /ip4/0.0.0.0/tcp/4001")
 	}

@@ -11,65 +11,113 @@ import (
 )
 
 // ErrUnconfirmed says that a server took a decision, and that no directory
-// signed by a majority shows it.
-var ErrUnconfirmed = errors.New("no directory signed by a majority of the servers shows it yet")
+// signed by enough servers shows it.
+var ErrUnconfirmed = errors.New("no directory signed by enough of the servers shows it yet")
 
 // confirmWithin is how long Confirm waits for the servers to sign.
 const confirmWithin = 15 * time.Second
 
-// Confirm returns once a directory that a majority of the servers signed has
-// the agency in this standing. What one server answers to a decision is its
-// own word; this is what every node acts on.
+// Confirm returns once a directory that enough servers signed has the agency in
+// this standing. What one server answers to a decision is its own word; this is
+// what every node acts on.
 func (o *Operator) Confirm(ctx context.Context, id directory.AgencyID, want directory.Status) error {
+	_, err := o.Await(ctx, func(d *directory.Directory) bool {
+		a, ok := d.Agency(id)
+		return ok && a.Status == want || !ok && want == directory.Unknown
+	})
+	return err
+}
+
+// Directory returns the newest directory that one of the servers shows.
+func (o *Operator) Directory(ctx context.Context) (*directory.Directory, error) {
+	return o.Await(ctx, func(*directory.Directory) bool { return true })
+}
+
+// Await returns the first directory, signed by enough servers, that shows what
+// is wanted. Errors: ErrUnconfirmed.
+func (o *Operator) Await(ctx context.Context, shows func(*directory.Directory) bool) (*directory.Directory, error) {
 	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
 	defer cancel()
-	shown := make(chan error, len(o.network.Servers))
-	for _, s := range o.network.Servers {
+	type answer struct {
+		d   *directory.Directory
+		err error
+	}
+	servers := o.servers()
+	answers := make(chan answer, len(servers))
+	for _, s := range servers {
 		go func() {
-			err := o.awaitShown(ctx, s.Key, id, want)
+			d, err := o.awaitShown(ctx, s.Key, shows)
 			if err != nil {
 				err = fmt.Errorf("registry server %s: %w", s.Name, err)
 			}
-			shown <- err
+			answers <- answer{d, err}
 		}()
 	}
 	var errs []error
-	for range o.network.Servers {
-		err := <-shown
-		if err == nil {
-			return nil
+	for range servers {
+		a := <-answers
+		if a.err == nil {
+			return a.d, nil
 		}
-		errs = append(errs, err)
+		errs = append(errs, a.err)
 	}
-	return fmt.Errorf("%w: %w", ErrUnconfirmed, errors.Join(errs...))
+	return nil, fmt.Errorf("%w: %w", ErrUnconfirmed, errors.Join(errs...))
 }
 
-// awaitShown follows one server's directory until it shows the standing.
-func (o *Operator) awaitShown(ctx context.Context, server wire.Peer, id directory.AgencyID, want directory.Status) error {
+// awaitShown follows one server's directories until one shows what is wanted.
+func (o *Operator) awaitShown(ctx context.Context, server wire.Peer, shows func(*directory.Directory) bool) (*directory.Directory, error) {
 	st, err := o.host.Open(ctx, server, wire.ProtocolDirectory)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { st.Reset(wire.CodeTimeout) })
 	defer stop()
 	defer st.Reset(wire.CodeNone)
 	if err := st.Send(&wire.FollowDirectory{}); err != nil {
-		return err
+		return nil, err
 	}
+	// From the servers of the network file on, by the chain of signatures. The
+	// last of what is there already is the newest.
+	chain := directory.NewChain(o.network)
 	for {
 		var u wire.DirectoryUpdate
 		if err := st.Receive(&u); err != nil {
-			return err
+			return nil, err
 		}
 		if u.Signed == nil {
 			continue // a heartbeat
 		}
-		d, err := o.network.Trust().Verify(u.Signed)
-		if err != nil {
-			return err
+		if chain, _, err = chain.Take(u.Signed); err != nil {
+			return nil, err
 		}
-		if a, ok := d.Agency(id); ok && a.Status == want {
-			return nil
+		o.follow(chain)
+		if !u.More && shows(chain.Directory()) {
+			return chain.Directory(), nil
 		}
 	}
+}
+
+// follow takes a chain that has come further than what the operator holds.
+func (o *Operator) follow(c directory.Chain) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.newest != nil && o.newest.Version >= c.Directory().Version {
+		return
+	}
+	o.newest = c.Directory()
+	for _, s := range o.newest.Servers {
+		if err := o.host.SetAddresses(s.Key, s.Addresses); err != nil {
+			o.log.Warn("server's addresses are not usable", "server", s.Index, "cause", err)
+		}
+	}
+}
+
+// servers are those of the newest directory held, or of the network file.
+func (o *Operator) servers() []directory.NetworkServer {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.newest == nil {
+		return o.network.Servers
+	}
+	return o.newest.Network(o.network.Name).Servers
 }

@@ -6,22 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"sync"
+	"io/fs"
 
 	"interlock/crypto/oprf"
+	"interlock/crypto/token"
 	"interlock/protocol/directory"
 	"interlock/protocol/link"
 	"interlock/protocol/wire"
+	"interlock/replication/registry"
 )
-
-// epoch is that of the share; there is one.
-const epoch = 1
 
 var (
 	errNotActive  = errors.New("not an active agency")
 	errNotCurrent = errors.New("this server does not hear from the others")
 	errShape      = errors.New("evaluation of another shape")
+	errEpoch      = errors.New("the key epoch or its shares are not in force; take the newest directory")
+	errNoShare    = errors.New("this server has no share of the key")
 )
 
 // serveEvaluations answers one request after another on a member's stream.
@@ -33,11 +33,11 @@ func (s *Server) serveEvaluations(ctx context.Context, st *link.Stream) error {
 		} else if err != nil {
 			return err
 		}
-		quorum, blinded, err := s.parseEvaluation(&request)
+		quorum, blinded, err := parseEvaluation(&request)
 		if err != nil {
 			return wire.Refuse(wire.CodeMalformed, err)
 		}
-		answer, err := s.evaluateFor(ctx, st.Peer(), quorum, blinded)
+		answer, err := s.evaluateFor(ctx, st.Peer(), generation{token.Epoch(request.Epoch), request.Generation}, quorum, blinded)
 		if err != nil {
 			return err
 		}
@@ -52,16 +52,16 @@ func (s *Server) serveEvaluations(ctx context.Context, st *link.Stream) error {
 }
 
 // parseEvaluation checks the shape of a request. Whether its elements are
-// elements, the evaluation finds out.
-func (s *Server) parseEvaluation(m *wire.EvaluateRequest) ([]oprf.Index, []oprf.Element, error) {
+// elements, and its quorum one, the evaluation finds out.
+func parseEvaluation(m *wire.EvaluateRequest) ([]oprf.Index, []oprf.Element, error) {
 	n := len(m.Blinded) / oprf.ElementSize
-	if m.Epoch != epoch || n < 1 || n > wire.MaxEvaluate || len(m.Blinded)%oprf.ElementSize != 0 {
-		return nil, nil, fmt.Errorf("%w: epoch %d, %d bytes", errShape, m.Epoch, len(m.Blinded))
+	if n < 1 || n > wire.MaxEvaluate || len(m.Blinded)%oprf.ElementSize != 0 || len(m.Quorum) > directory.MaxServers {
+		return nil, nil, fmt.Errorf("%w: %d bytes", errShape, len(m.Blinded))
 	}
 	var quorum []oprf.Index
 	last := uint32(0)
 	for _, i := range m.Quorum {
-		if i <= last || int(i) > len(s.foundation().Servers) {
+		if i <= last || i != uint32(oprf.Index(i)) {
 			return nil, nil, fmt.Errorf("%w: quorum", errShape)
 		}
 		last = i
@@ -74,14 +74,9 @@ func (s *Server) parseEvaluation(m *wire.EvaluateRequest) ([]oprf.Index, []oprf.
 	return quorum, blinded, nil
 }
 
-// evaluateFor evaluates for a peer that is an active agency at this moment.
-func (s *Server) evaluateFor(ctx context.Context, p wire.Peer, quorum []oprf.Index, blinded []oprf.Element) (oprf.Answer, error) {
-	select {
-	case s.evaluate <- struct{}{}:
-		defer func() { <-s.evaluate }()
-	case <-ctx.Done():
-		return oprf.Answer{}, wire.Refuse(wire.CodeUnavailable, ctx.Err())
-	}
+// evaluateFor evaluates for a peer that is an active agency at this moment, out
+// of its budget.
+func (s *Server) evaluateFor(ctx context.Context, p wire.Peer, g generation, quorum []oprf.Index, blinded []oprf.Element) (oprf.Answer, error) {
 	if !s.current() {
 		return oprf.Answer{}, wire.Refuse(wire.CodeUnavailable, errNotCurrent)
 	}
@@ -89,35 +84,64 @@ func (s *Server) evaluateFor(ctx context.Context, p wire.Peer, quorum []oprf.Ind
 	if !ok {
 		return oprf.Answer{}, wire.Refuse(wire.CodeRefused, errNotActive)
 	}
-	answer, err := s.secrets.share.Evaluate(rand.Reader, s.foundation().Keys.Threshold, quorum, blinded)
+	k, held, err := s.holding(g)
+	if err != nil {
+		return oprf.Answer{}, err
+	}
+	if err := s.spend(ctx, agency.ID, len(blinded)); err != nil {
+		return oprf.Answer{}, refusedSpending(err)
+	}
+	select {
+	case s.evaluate <- struct{}{}:
+		defer func() { <-s.evaluate }()
+	case <-ctx.Done():
+		return oprf.Answer{}, wire.Refuse(wire.CodeUnavailable, ctx.Err())
+	}
+	answer, err := held.share.Evaluate(rand.Reader, k.Keys.Threshold, quorum, blinded)
 	switch {
 	case errors.Is(err, oprf.ErrQuorum), errors.Is(err, oprf.ErrElement):
 		return oprf.Answer{}, wire.Refuse(wire.CodeMalformed, err)
 	case err != nil:
 		return oprf.Answer{}, wire.Refuse(wire.CodeUnavailable, err)
 	}
-	s.meter.add(agency.ID, len(blinded))
+	s.budgets.add(agency.ID, len(blinded))
 	s.log.Info("evaluated", "server", s.Index(), "peer", p.String(), "elements", len(blinded))
 	return answer, nil
 }
 
-// meter counts evaluated elements by agency.
-type meter struct {
-	mu sync.Mutex
-	n  map[directory.AgencyID]uint64 // owned by mu
-}
-
-func (m *meter) add(id directory.AgencyID, elements int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.n == nil {
-		m.n = make(map[directory.AgencyID]uint64)
+// holding is the key epoch in force that a request names, and this server's
+// share of it. An epoch that is retiring makes no new tokens.
+func (s *Server) holding(g generation) (k directory.KeyEpoch, h holding, err error) {
+	inForce := false
+	s.cluster.View(func(state *registry.State) {
+		for _, k = range state.Epochs() {
+			if inForce = generationOf(k) == g && !k.Retiring; inForce {
+				return
+			}
+		}
+	})
+	if !inForce {
+		return k, h, wire.Refuse(wire.CodeUnavailable, errEpoch)
 	}
-	m.n[id] += uint64(elements)
+	h, err = s.shares.of(k, s.Index())
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, h, wire.Refuse(wire.CodeUnavailable, errNoShare)
+	}
+	if err != nil {
+		s.log.Error("share cannot be opened", "server", s.Index(), "cause", err)
+		return k, h, wire.Refuse(wire.CodeUnavailable, errNoShare)
+	}
+	return k, h, nil
 }
 
-func (m *meter) read() map[directory.AgencyID]uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return maps.Clone(m.n)
+// refusedSpending is how a stream ends whose request the budget did not allow.
+func refusedSpending(err error) error {
+	var already *wire.Refusal
+	if errors.As(err, &already) {
+		return err
+	}
+	if refusal, ok := registry.RefusalOf(err); ok {
+		return wire.Refuse(refusal.Code(), err)
+	}
+	return wire.Refuse(wire.CodeUnavailable, err)
 }

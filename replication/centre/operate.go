@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"interlock/crypto/oprf"
+	"interlock/protocol/directory"
 	"interlock/protocol/link"
 	"interlock/protocol/wire"
 	"interlock/replication/registry"
@@ -55,20 +57,34 @@ func (s *Server) decide(ctx context.Context, d *wire.Decision) (refusal string, 
 }
 
 // status is the registry's state, the newest if a majority can be reached, and
-// otherwise as it is here and without a leader.
+// otherwise as it is here and without a leader; with what this server alone sees.
 func (s *Server) status(ctx context.Context) *wire.RegistryStatus {
 	var m *wire.RegistryStatus
-	look := func(state *registry.State) { m = state.Status() }
+	now := s.cluster.Status()
+	look := func(state *registry.State) {
+		m = state.Status()
+		leader, _ := state.Server(now.Leader)
+		self, _ := state.ServerOf(s.host.Peer())
+		m.Leader, m.Asked = leader.Name, self.Name
+		for _, a := range m.Activity {
+			agency, _ := state.Directory().Agency(directory.AgencyID(a.Agency))
+			seen := s.activity.of(agency.Key)
+			a.Version, a.Software = seen.version, seen.software
+			if !seen.seen.IsZero() {
+				a.Seen = uint64(seen.seen.Unix())
+			}
+		}
+		for _, a := range m.ServerActivity {
+			server, _ := state.Server(oprf.Index(a.Server))
+			a.Reachable = server.Key == s.host.Peer() || s.host.Connected(server.Key)
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, readTry)
 	defer cancel()
-	err := s.cluster.Read(ctx, look)
-	if err != nil {
+	if err := s.cluster.Read(ctx, look); err != nil {
 		s.cluster.View(look)
+		m.Leader = ""
 	}
-	now := s.cluster.Status()
-	m.Asked, m.Applied = s.foundation().Servers[s.Index()-1].Name, now.Applied
-	if err == nil && now.Leader != 0 {
-		m.Leader = s.foundation().Servers[now.Leader-1].Name
-	}
+	m.Applied = now.Applied
 	return m
 }

@@ -2,15 +2,19 @@ package centre
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"interlock/crypto/vault"
 	"interlock/protocol/directory"
+	"interlock/protocol/invitation"
 	"interlock/protocol/link"
 	"interlock/protocol/wire"
 	"interlock/replication/registry"
@@ -44,6 +48,10 @@ type Operator struct {
 	network directory.Network
 	keys    *vault.Keys
 	host    *link.Host
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	newest *directory.Directory // owned by mu; verified, nil before the first
 }
 
 // LoadOperator reads the network file and an operator's keys, and is ready to
@@ -74,22 +82,16 @@ func LoadOperator(network, keys, unlock string, log *slog.Logger) (*Operator, er
 // OpenOperator is ready to speak with the network's servers. It takes keys
 // over: Close erases them.
 func OpenOperator(n directory.Network, keys *vault.Keys, log *slog.Logger) (o *Operator, err error) {
-	o = &Operator{network: n, keys: keys}
+	o = &Operator{network: n, keys: keys, log: log}
+	if o.log == nil {
+		o.log = slog.New(slog.DiscardHandler)
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	servers := make(map[wire.Peer]bool)
-	for _, s := range n.Servers {
-		servers[s.Key] = true
-	}
-	if o.host, err = link.New(link.Options{Key: keys.Signing, Log: log, Roles: func(p wire.Peer) wire.Role {
-		if servers[p] {
-			return wire.RegistryServer
-		}
-		return wire.Nobody
-	}}); err != nil {
+	if o.host, err = link.New(link.Options{Key: keys.Signing, Log: log, Roles: o.role}); err != nil {
 		return nil, err
 	}
 	for _, s := range n.Servers {
@@ -99,6 +101,17 @@ func OpenOperator(n directory.Network, keys *vault.Keys, log *slog.Logger) (o *O
 	}
 	return o, nil
 }
+
+// role admits the registry's servers, and nobody else.
+func (o *Operator) role(p wire.Peer) wire.Role {
+	if slices.ContainsFunc(o.servers(), func(s directory.NetworkServer) bool { return s.Key == p }) {
+		return wire.RegistryServer
+	}
+	return wire.Nobody
+}
+
+// Key is the operator's public key.
+func (o *Operator) Key() wire.Peer { return wire.PeerOf(o.keys.Signing) }
 
 // Close ends the links and erases the keys.
 func (o *Operator) Close() error {
@@ -137,28 +150,85 @@ func (o *Operator) Decide(ctx context.Context, verb Verb, id directory.AgencyID,
 // returns the status after it. Deciding the same once more within one second
 // makes the same decision, which counts once.
 func (o *Operator) DecideOn(ctx context.Context, verb Verb, subject Subject, reason string) (*Status, error) {
-	d, err := registry.SignDecision(o.keys.Signing, &wire.Decision{
-		Verb: uint32(verb), Agency: string(subject.Agency.ID), Application: subject.Hash[:], Number: subject.Number,
-		Reason: reason, Genesis: o.network.Genesis[:], Time: uint64(time.Now().Unix()),
+	return o.decide(ctx, &wire.Decision{
+		Verb: uint32(verb), Agency: string(subject.Agency.ID), Application: subject.Hash[:], Number: subject.Number, Reason: reason,
 	})
+}
+
+// Move puts a motion, which a second operator has to approve.
+func (o *Operator) Move(ctx context.Context, m *wire.Motion, reason string) (*Status, error) {
+	status, err := o.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m, err := o.ask(ctx, &wire.OperateRequest{Decision: d})
+	hash, err := registry.MotionHash(m)
 	if err != nil {
 		return nil, err
 	}
-	if m.Refusal != "" {
-		return nil, Declined(m.Refusal)
+	return o.decide(ctx, &wire.Decision{
+		Verb: uint32(registry.Move), Agency: m.GetAgency().GetAgency(), Application: hash[:], Number: status.Motioned, Reason: reason, Motion: m,
+	})
+}
+
+// DecideMotion approves or refuses exactly this motion of another operator.
+func (o *Operator) DecideMotion(ctx context.Context, verb Verb, m Motion, reason string) (*Status, error) {
+	return o.decide(ctx, &wire.Decision{
+		Verb: uint32(verb), Agency: m.What.GetAgency().GetAgency(), Application: m.Hash[:], Number: m.Number, Reason: reason,
+	})
+}
+
+// Clear ends the throttling of an agency whose demand was unusual.
+func (o *Operator) Clear(ctx context.Context, id directory.AgencyID, reason string) (*Status, error) {
+	status, err := o.Status(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return readStatus(o.network, m.Status)
+	return o.decide(ctx, &wire.Decision{
+		Verb: uint32(registry.Clear), Agency: string(id), Application: make([]byte, len(directory.ApplicationHash{})), Number: status.Day, Reason: reason,
+	})
+}
+
+// Invite opens an invitation that is good for some days. It pins what the
+// registry's newest directory says; whoever gets it can enrol.
+func (o *Operator) Invite(ctx context.Context, label string, days int) (invitation.Invitation, error) {
+	d, err := o.Directory(ctx)
+	if err != nil {
+		return invitation.Invitation{}, err
+	}
+	v, err := invitation.New(rand.Reader, d.Network(o.network.Name), directory.Day(time.Now())+uint64(days))
+	if err != nil {
+		return v, err
+	}
+	key := v.Public()
+	_, err = o.decide(ctx, &wire.Decision{
+		Verb: uint32(registry.Invite), Application: make([]byte, len(directory.ApplicationHash{})),
+		Invitation: &wire.Invitation{Key: key[:], Expires: v.Expires, Label: label},
+	})
+	return v, err
+}
+
+// decide signs a decision and has it taken.
+func (o *Operator) decide(ctx context.Context, m *wire.Decision) (*Status, error) {
+	m.Genesis, m.Time = o.network.Genesis[:], uint64(time.Now().Unix())
+	d, err := registry.SignDecision(o.keys.Signing, m)
+	if err != nil {
+		return nil, err
+	}
+	response, err := o.ask(ctx, &wire.OperateRequest{Decision: d})
+	if err != nil {
+		return nil, err
+	}
+	if response.Refusal != "" {
+		return nil, Declined(response.Refusal)
+	}
+	return readStatus(o.network, response.Status)
 }
 
 // ask asks one server after another until one answers. The same decision
 // may reach several: it counts once.
 func (o *Operator) ask(ctx context.Context, request *wire.OperateRequest) (*wire.OperateResponse, error) {
 	var errs []error
-	for _, s := range o.network.Servers {
+	for _, s := range o.servers() {
 		m, err := o.askOne(ctx, s.Key, request)
 		if err == nil {
 			return m, nil

@@ -24,8 +24,9 @@ type publication struct {
 	changed chan struct{}         // owned by mu; closed at the next change
 }
 
-// load reads the file, where there is one.
-func (p *publication) load(path string, trust directory.Trust) error {
+// load reads the file, where there is one. It is this server's own: whoever
+// follows verifies it again.
+func (p *publication) load(path string, genesis directory.GenesisHash) error {
 	p.changed = make(chan struct{})
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,9 +39,12 @@ func (p *publication) load(path string, trust directory.Trust) error {
 	if err := wire.Unmarshal(b, signed); err != nil {
 		return fmt.Errorf("read %s: %w", directoryFile, err)
 	}
-	d, err := trust.Verify(signed)
+	d, err := directory.Decode(signed.Directory)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", directoryFile, err)
+	}
+	if d.Genesis != genesis {
+		return fmt.Errorf("read %s: %w", directoryFile, directory.ErrOtherNetwork)
 	}
 	p.signed, p.parsed = signed, d
 	return nil
@@ -91,13 +95,14 @@ func (s *Server) publish() {
 	}
 }
 
-// show publishes a directory that is newer than what was shown.
+// show publishes a directory that is newer than what was shown. That enough
+// servers have endorsed it, the replicated state has verified.
 func (s *Server) show(signed *wire.SignedDirectory) error {
 	was, shown, _ := s.published.get()
 	if signed == nil || was != nil && string(was.Directory) == string(signed.Directory) {
 		return nil
 	}
-	d, err := s.foundation().Trust().Verify(signed)
+	d, err := directory.Decode(signed.Directory)
 	if err != nil {
 		return err
 	}
@@ -109,22 +114,25 @@ func (s *Server) show(signed *wire.SignedDirectory) error {
 		return fmt.Errorf("encode directory: %w", err)
 	}
 	s.published.set(signed, d)
+	s.activity.keep(func(p wire.Peer) bool { _, member := d.AgencyOf(p); return member })
 	s.log.Info("directory published", "server", s.Index(), "version", d.Version, "agencies", len(d.Agencies))
 	return writeFile(s.config.path(directoryFile), b, 0o600)
 }
 
 // serveDirectory sends every directory newer than what the follower has, as it
-// is published, and a sign of life in between.
+// is published, and a sign of life in between. Where other servers have come to
+// be trusted since, those directories come first that say so, one by one.
 func (s *Server) serveDirectory(ctx context.Context, st *link.Stream) error {
 	var follow wire.FollowDirectory
 	if err := st.Receive(&follow); err != nil {
 		return err
 	}
+	s.activity.note(st.Peer(), &follow, s.now())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		defer cancel()
-		watch(st)
+		s.hearFollower(st)
 	}()
 	alive := time.NewTicker(wire.Heartbeat)
 	defer alive.Stop()
@@ -132,6 +140,9 @@ func (s *Server) serveDirectory(ctx context.Context, st *link.Stream) error {
 		signed, d, changed := s.published.get()
 		update := &wire.DirectoryUpdate{}
 		if d != nil && d.Version > have {
+			if err := s.sendHandovers(st, have, d.Version); err != nil {
+				return err
+			}
 			update.Signed, have, due = signed, d.Version, true
 		}
 		if due {
@@ -150,14 +161,27 @@ func (s *Server) serveDirectory(ctx context.Context, st *link.Stream) error {
 	}
 }
 
-// watch returns when the follower, who has nothing more to say, is gone.
-func watch(st *link.Stream) {
-	conn := st.Conn()
-	if err := conn.SetReadDeadline(time.Time{}); err != nil {
-		return
+// sendHandovers sends the directories between two versions after each of which
+// other servers were trusted.
+func (s *Server) sendHandovers(st *link.Stream, after, before uint64) error {
+	var list []*wire.SignedDirectory
+	s.cluster.View(func(state *registry.State) { list = state.HandoversBetween(after, before) })
+	for _, signed := range list {
+		if err := st.Send(&wire.DirectoryUpdate{Signed: signed, More: true}); err != nil {
+			return err
+		}
 	}
-	var b [1]byte
-	if _, err := conn.Read(b[:]); err == nil {
-		st.Reset(wire.CodeMalformed)
+	return nil
+}
+
+// hearFollower notes which version a follower acts on, which it says in answer to
+// whatever is sent, and returns when it is gone.
+func (s *Server) hearFollower(st *link.Stream) {
+	for {
+		var word wire.FollowDirectory
+		if err := st.Receive(&word); err != nil {
+			return
+		}
+		s.activity.note(st.Peer(), &word, s.now())
 	}
 }

@@ -11,10 +11,12 @@ import (
 
 // role says what a peer is now. Whoever is nothing else may apply.
 func (s *Server) role(p wire.Peer) wire.Role {
+	var server, operator bool
+	s.cluster.View(func(state *registry.State) { server, operator = state.IsServer(p), state.IsOperator(p) })
 	switch {
-	case s.foundation().IsServer(p):
+	case server:
 		return wire.RegistryServer
-	case s.foundation().IsOperator(p):
+	case operator:
 		return wire.RegistryOperator | wire.Applicant
 	}
 	if _, ok := s.active(p); ok {

@@ -1,15 +1,11 @@
 package cluster
 
 import (
-	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"interlock/protocol/directory"
 )
 
 // Folder is a folder that this process alone works on.
@@ -21,7 +17,8 @@ type Folder struct {
 // The files of a folder beside raft's own.
 const (
 	lockFile    = "lock"
-	networkFile = "network" // hash of the genesis, once this server takes part
+	networkFile = "network"   // the mark, once this server takes part
+	snapshotDir = "snapshots" // raft's own name
 )
 
 // Claim makes the folder at path where it is missing and locks it. The lock
@@ -47,48 +44,4 @@ func (f *Folder) Release() error {
 		return fmt.Errorf("release folder: %w", err)
 	}
 	return nil
-}
-
-// network returns the network that the folder has taken part in, nil for none.
-func (f *Folder) network() (*directory.GenesisHash, error) {
-	b, err := os.ReadFile(filepath.Join(f.path, networkFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read folder: %w", err)
-	}
-	var hash directory.GenesisHash
-	text := bytes.TrimSuffix(b, []byte("\n"))
-	if len(text) != hex.EncodedLen(len(hash)) {
-		return nil, fmt.Errorf("read folder: %s: want %d hexadecimal digits", networkFile, hex.EncodedLen(len(hash)))
-	}
-	if _, err := hex.Decode(hash[:], text); err != nil {
-		return nil, fmt.Errorf("read folder: %s: %w", networkFile, err)
-	}
-	return &hash, nil
-}
-
-// join writes down that the folder takes part in a network from now on.
-func (f *Folder) join(hash directory.GenesisHash) (err error) {
-	path := filepath.Join(f.path, networkFile)
-	file, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("mark folder: %w", err)
-	}
-	_, err = fmt.Fprintf(file, "%x\n", hash[:])
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("mark folder: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("mark folder: %w", err)
-	}
-	dir, err := os.Open(f.path)
-	if err != nil {
-		return fmt.Errorf("mark folder: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

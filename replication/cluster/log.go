@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -14,19 +13,15 @@ import (
 // bridge passes raft's own log on to ours. Raft names servers by their keys,
 // which are replaced by their numbers; of its values only those that can hold
 // no contents are passed on.
-func bridge(to *slog.Logger, peers map[raft.ServerAddress]server) hclog.Logger {
-	var names []string
-	for address, s := range peers {
-		names = append(names, string(address), fmt.Sprintf("server %d", s.index))
-	}
+func bridge(to *slog.Logger, names func(string) string) hclog.Logger {
 	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Name: "raft", Output: io.Discard, Level: hclog.Off})
-	logger.RegisterSink(sink{log: to, names: strings.NewReplacer(names...)})
+	logger.RegisterSink(sink{log: to, names: names})
 	return logger
 }
 
 type sink struct {
 	log   *slog.Logger
-	names *strings.Replacer
+	names func(string) string
 }
 
 // Accept is called by hclog for each line, of whatever level.
@@ -35,7 +30,7 @@ func (s sink) Accept(_ string, level hclog.Level, message string, args ...any) {
 	if !s.log.Enabled(context.Background(), at) {
 		return
 	}
-	attributes := []slog.Attr{slog.String("raft", s.names.Replace(message))}
+	attributes := []slog.Attr{slog.String("raft", s.names(message))}
 	for i := 0; i+1 < len(args); i += 2 {
 		name, named := args[i].(string)
 		if a, ok := s.attribute(name, args[i+1]); named && ok {
@@ -63,7 +58,7 @@ func (s sink) attribute(name string, value any) (a slog.Attr, ok bool) {
 	case raft.ServerAddress:
 		text = string(v)
 	}
-	return slog.String(name, s.names.Replace(text)), text != ""
+	return slog.String(name, s.names(text)), text != ""
 }
 
 func slogLevel(l hclog.Level) slog.Level {

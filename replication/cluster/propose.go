@@ -163,7 +163,7 @@ func (c *Cluster) check(command *wire.Command) (changes bool, err error) {
 }
 
 // maxCommand is the largest command, below what a frame between servers holds.
-const maxCommand = 64 * wire.KiB
+const maxCommand = 256 * wire.KiB
 
 // serveProposals answers the other servers while this one leads.
 func (c *Cluster) serveProposals(ctx context.Context, s *link.Stream) error {

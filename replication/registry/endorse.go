@@ -50,7 +50,9 @@ func (d *draft) publish(trusted directory.Trust) {
 		d.handovers = append(slices.Clone(d.handovers[:n-1]), d.published)
 		return
 	}
-	d.handovers = append(slices.Clip(d.handovers[max(0, len(d.handovers)-MaxHandovers+1):]), d.published)
+	from := max(0, len(d.handovers)-MaxHandovers+1)
+	d.handovers = append(slices.Clip(d.handovers[from:]), d.published)
+	d.handed = append(slices.Clip(d.handed[from:]), d.version)
 	d.before, d.trusted = trusted, next
 }
 
@@ -70,6 +72,16 @@ func (s *State) endorsed(server uint32) bool {
 // endorsements counted, oldest first: whoever was away follows them one by one.
 // The caller must not change them.
 func (s *State) Handovers() []*wire.SignedDirectory { return s.handovers }
+
+// HandoversBetween are the handovers of versions after one and before another.
+func (s *State) HandoversBetween(after, before uint64) (list []*wire.SignedDirectory) {
+	for i, version := range s.handed {
+		if version > after && version < before {
+			list = append(list, s.handovers[i])
+		}
+	}
+	return list
+}
 
 // Trusted is whose endorsements count for the version after the published one.
 func (s *State) Trusted() directory.Trust { return s.trusted }

@@ -19,23 +19,39 @@ const (
 	Admission  Role = 1 // admits, refuses, suspends, reinstates, removes and invites agencies
 	Operations Role = 2 // changes servers, keys, operators and policy
 	Audit      Role = 4 // looks, and reads the record
-	allRoles        = Admission | Operations | Audit
+	AllRoles        = Admission | Operations | Audit
 )
 
-func (r Role) String() string {
-	var names []string
-	for _, known := range []struct {
-		role Role
-		name string
-	}{{Admission, "admission"}, {Operations, "operations"}, {Audit, "audit"}} {
-		if r&known.role != 0 {
-			names = append(names, known.name)
+// roleNames are the roles in order of their bits.
+var roleNames = [...]string{"admission", "operations", "audit"}
+
+// Names are the roles as cards and command lines spell them.
+func (r Role) Names() (names []string) {
+	for i, name := range roleNames {
+		if r&(1<<i) != 0 {
+			names = append(names, name)
 		}
 	}
-	if len(names) == 0 {
+	return names
+}
+
+// ParseRoles reads what Names wrote.
+func ParseRoles(names []string) (r Role, err error) {
+	for _, name := range names {
+		i := slices.Index(roleNames[:], name)
+		if i < 0 {
+			return 0, fmt.Errorf("role %q: want %s", name, strings.Join(roleNames[:], ", "))
+		}
+		r |= 1 << i
+	}
+	return r, nil
+}
+
+func (r Role) String() string {
+	if r == 0 {
 		return "former"
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(r.Names(), ", ")
 }
 
 // MaxOperators bounds the operators of a network, former ones included.
@@ -58,7 +74,7 @@ func operatorOf(m *wire.Operator) (Operator, error) {
 	if o.Name == "" || !oneLine(o.Name) || !vault.ValidPublicKey(o.Key.Key()) {
 		return o, fmt.Errorf("operator %q: the name or the key cannot be used", m.GetName())
 	}
-	if o.Roles == 0 || o.Roles&^allRoles != 0 {
+	if o.Roles == 0 || o.Roles&^AllRoles != 0 {
 		return o, fmt.Errorf("operator %q: roles: want admission, operations, audit or several of them", o.Name)
 	}
 	return o, nil

@@ -40,6 +40,17 @@ func (s *State) Unendorsed(server oprf.Index) (version uint64, encoded []byte, o
 // change them.
 func (s *State) Epochs() []directory.KeyEpoch { return s.epochs }
 
+// PublishedRecord is the head of the record that the published directory signs.
+func (s *State) PublishedRecord() (h directory.Head) {
+	if s.published == nil {
+		return h
+	}
+	if d, err := directory.Decode(s.published.Directory); err == nil { // it was encoded here
+		h = d.Record
+	}
+	return h
+}
+
 // Record is the record as it is now: for whoever looks under the state's lock.
 func (s *State) Record() *record.Tree { return s.record }
 

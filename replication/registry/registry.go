@@ -83,6 +83,7 @@ type State struct {
 	trusted      directory.Trust         // whose endorsements count after the last handover
 	before       directory.Trust         // and whose for the last handover itself
 	handovers    []*wire.SignedDirectory // after each of which others' endorsements counted
+	handed       []uint64                // their versions
 	endorsements []*wire.Endorsement     // of version, by server
 	published    *wire.SignedDirectory
 	encoded      []byte // the directory at version, as it is endorsed

@@ -27,6 +27,15 @@ func (s *State) Server(i oprf.Index) (directory.Server, bool) {
 	return s.servers[at], true
 }
 
+// ServerOf returns the server that holds key.
+func (s *State) ServerOf(key wire.Peer) (directory.Server, bool) {
+	at := slices.IndexFunc(s.servers, func(m directory.Server) bool { return m.Key == key })
+	if at < 0 {
+		return directory.Server{}, false
+	}
+	return s.servers[at], true
+}
+
 // indices are the servers' numbers.
 func (s *State) indices() []oprf.Index {
 	list := make([]oprf.Index, len(s.servers))

@@ -258,6 +258,7 @@ func (s *State) restoreDirectory(m *wire.RegistryState) (err error) {
 			return fmt.Errorf("handover %d: %w", i+1, err)
 		}
 		s.before, s.trusted = s.trusted, d.Trust()
+		s.handed = append(s.handed, d.Version)
 	}
 	trusted := s.trustedFor()
 	for i, e := range m.Endorsements {
