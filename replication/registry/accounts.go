@@ -34,10 +34,10 @@ func (s *State) restoreAccounts(list []*wire.Account) error {
 		}
 		last = m.Agency
 		a := account{average: m.Average, flagged: m.Flagged, cleared: m.Cleared}
-		for _, g := range m.Grants {
+		for i, g := range m.Grants {
 			index := oprf.Index(g.GetServer())
-			if _, twice := a.grants[index]; twice || g.GetServer() > math.MaxUint16 {
-				return errors.New("grant of an unknown server or twice")
+			if i > 0 && m.Grants[i-1].Server >= g.GetServer() || g.GetServer() > math.MaxUint16 {
+				return errors.New("grants out of order, twice or of an unknown server")
 			}
 			if a.grants == nil {
 				a.grants = map[oprf.Index]grant{}

@@ -80,7 +80,8 @@ func (d *draft) suspend(m *wire.Decision) (changes bool, err error) {
 	return true, nil
 }
 
-// cut suspends a by decision or by evidence.
+// cut suspends a by decision or by evidence. A motion to reinstate it that still
+// waits was about an earlier suspension.
 func (d *draft) cut(a member, by *wire.Decision, evidence *wire.Evidence) {
 	a.agency.Status = directory.Suspended
 	a.record = &wire.Admitted{
@@ -89,6 +90,10 @@ func (d *draft) cut(a member, by *wire.Decision, evidence *wire.Evidence) {
 	}
 	d.forget(a.agency.Key)
 	d.forgetAgency(a.agency.ID)
+	d.motions = slices.DeleteFunc(slices.Clone(d.motions), func(p motion) bool {
+		change := p.record.Decision.Motion.GetAgency()
+		return change.GetAgency() == string(a.agency.ID) && change.GetChange() == ReinstateAgency
+	})
 	d.put(a)
 }
 

@@ -130,7 +130,7 @@ func (d *draft) newEpoch(threshold int) error {
 // in force; one that is under way begins again with them.
 func (d *draft) reshare(threshold int) error {
 	if threshold == 0 {
-		threshold = d.threshold()
+		threshold = d.aimed()
 	}
 	var err error
 	if n := len(d.epochs); n == 0 || d.ceremony != nil && d.ceremony.plan.Kind == dkg.Generate {

@@ -57,7 +57,7 @@ func (d *draft) decide(m *wire.Decision) (changes bool, err error) {
 	case Move:
 		changes, err = d.move(m)
 	case Invite:
-		changes, err = true, d.invite(m)
+		changes, err = d.invite(m)
 	case Clear:
 		changes, err = d.clear(m)
 	default:
@@ -69,11 +69,14 @@ func (d *draft) decide(m *wire.Decision) (changes bool, err error) {
 	return true, d.write(&wire.RecordEntry{Of: &wire.RecordEntry_Decision{Decision: m}})
 }
 
-// needs is the role that a decision takes.
+// needs is the role that a decision takes. Only an approval or a refusal names
+// what it decides upon by its number in the log.
 func (d *draft) needs(m *wire.Decision) Role {
 	moved := m.Motion
-	if i, ok := d.motionNumbered(m.Number); ok && moved == nil {
-		moved = d.motions[i].record.Decision.Motion
+	if verb := Verb(m.Verb); verb == Approve || verb == Refuse {
+		if i, ok := d.motionNumbered(m.Number); ok {
+			moved = d.motions[i].record.Decision.Motion
+		}
 	}
 	if moved == nil || moved.GetAgency() != nil {
 		return Admission
@@ -136,6 +139,9 @@ func (d *draft) decideNumbered(m *wire.Decision) (changes bool, err error) {
 // where m itself was taken before.
 func (s *State) decided(m *wire.Decision) error {
 	if slices.ContainsFunc(s.refused, func(r rejection) bool { return proto.Equal(r.record.Decision, m) }) {
+		return nil
+	}
+	if s.heard(m) {
 		return nil
 	}
 	if m.Agency == "" || slices.ContainsFunc(s.pending, func(a applicant) bool { return string(a.agency.ID) == m.Agency }) {

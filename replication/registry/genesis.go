@@ -59,6 +59,9 @@ func CheckGenesis(g *wire.Genesis) (*Foundation, error) {
 		if s.Index != oprf.Index(i+1) {
 			return nil, fmt.Errorf("genesis: server %d is numbered %d", i+1, s.Index)
 		}
+		if len(s.Addresses) == 0 {
+			return nil, fmt.Errorf("genesis: server %d has no addresses", i+1)
+		}
 		keys[s.Key] = true
 	}
 	for _, m := range g.Operators {

@@ -11,25 +11,28 @@ import (
 const MaxInvitationDays = 90
 
 // invite opens an invitation: whoever holds its private key may apply once.
-func (d *draft) invite(m *wire.Decision) error {
+func (d *draft) invite(m *wire.Decision) (changes bool, err error) {
 	v := m.GetInvitation()
 	key, err := wire.ParsePeer(v.GetKey())
 	if err != nil || !vault.ValidPublicKey(key.Key()) || !oneLine(v.Label) || v.Label == "" {
-		return ErrMalformed
+		return false, ErrMalformed
+	}
+	if d.heard(m) {
+		return false, nil
 	}
 	if v.Expires < d.day || d.day > 0 && v.Expires > d.day+MaxInvitationDays {
-		return ErrStale
+		return false, ErrStale
 	}
 	// Expired ones are let go of here, so that the list does not grow.
 	open := slices.DeleteFunc(slices.Clone(d.invitations), func(have *wire.UsedInvitation) bool { return have.Invitation.Expires < d.day })
 	if slices.ContainsFunc(open, func(have *wire.UsedInvitation) bool { return string(have.Invitation.Key) == string(v.Key) }) || d.taken(key) {
-		return ErrTaken
+		return false, ErrTaken
 	}
 	if len(open) >= MaxInvitations {
-		return ErrFull
+		return false, ErrFull
 	}
 	d.invitations = append(open, &wire.UsedInvitation{Invitation: v})
-	return nil
+	return true, nil
 }
 
 // redeem uses the invitation that holds key.

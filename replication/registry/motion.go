@@ -42,10 +42,9 @@ func (d *draft) move(m *wire.Decision) (changes bool, err error) {
 	if string(hash[:]) != string(m.Application) || m.Agency != m.Motion.GetAgency().GetAgency() {
 		return false, ErrWrongHash
 	}
-	if slices.ContainsFunc(d.motions, func(p motion) bool { return proto.Equal(p.record.Decision, m) }) {
-		return false, nil
-	}
 	switch {
+	case m.Number != d.motioned && d.heard(m):
+		return false, nil
 	case m.Number != d.motioned:
 		return false, ErrStale
 	case len(d.motions) >= MaxMotions:
@@ -101,6 +100,32 @@ func (d *draft) carry(m *wire.Motion) error {
 		return d.reshare(int(of.Reshare.GetThreshold()))
 	}
 	return ErrMalformed
+}
+
+// repetition is how many entries of the record are searched for a decision that
+// is sent again.
+const repetition = 256
+
+// heard reports whether m, which puts or decides a motion or invites, was taken
+// lately: then it is the same message once more, from somebody who did not hear
+// the answer.
+func (s *State) heard(m *wire.Decision) bool {
+	size := s.record.Size()
+	entries, err := s.record.Entries(size-min(size, repetition), repetition)
+	if err != nil {
+		return false
+	}
+	taken, motion := false, m.Motion != nil || m.Invitation != nil
+	for _, b := range entries {
+		var e wire.RecordEntry
+		if err := wire.Unmarshal(b, &e); err != nil {
+			return false
+		}
+		have := e.GetDecision()
+		taken = taken || have != nil && proto.Equal(have, m)
+		motion = motion || have.GetMotion() != nil && string(have.Application) == string(m.Application)
+	}
+	return taken && motion
 }
 
 func (d *draft) changePolicy(m *wire.Policy) error {

@@ -167,7 +167,32 @@ func (d *draft) changeOperator(m *wire.OperatorChange) error {
 		return fmt.Errorf("%w: %w", ErrTooFew, err)
 	}
 	d.operators = list
+	d.dropUndecided()
 	return nil
+}
+
+// dropUndecided lets go of the motions and approvals of operators who have no
+// longer the role that they took: what nobody has decided yet must not be decided
+// with the signature of somebody who was dismissed.
+func (d *draft) dropUndecided() {
+	d.motions = slices.DeleteFunc(slices.Clone(d.motions), func(p motion) bool {
+		return d.lacks(p.record.Decision)
+	})
+	d.pending = slices.Clone(d.pending)
+	for i, a := range d.pending {
+		if slices.ContainsFunc(a.record.Approvals, d.lacks) {
+			d.pending[i].record = &wire.PendingApplication{
+				Application: a.record.Application, Hash: a.record.Hash, Number: a.record.Number,
+				Approvals: slices.DeleteFunc(slices.Clone(a.record.Approvals), d.lacks),
+			}
+		}
+	}
+}
+
+// lacks reports whether who signed m could not do so now.
+func (d *draft) lacks(m *wire.Decision) bool {
+	o, _ := d.operator(wire.Peer(m.Operator))
+	return o.Roles&d.needs(m) == 0
 }
 
 // taken reports whether key is a server's, an operator's or an agency's.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"interlock/crypto/oprf"
 	"interlock/protocol/directory"
@@ -29,6 +28,15 @@ const (
 	unusualFloor = 10_000
 	// smoothing is the weight, one in so many, of a day in the average.
 	smoothing = 4
+
+	// A clock counts as at most maxAhead days before the registry's day. So one
+	// that jumps far ahead counts again soon after it was set right, and cannot fill
+	// the record; and after a long rest of all servers they catch up in steps.
+	maxAhead = 7
+	// lastDay bounds the days that are believed at all (the year 10000 or so).
+	lastDay = 3_000_000
+	// usageEntry is how many agencies' usage one entry of the record holds.
+	usageEntry = 1000
 )
 
 // account is an agency's budget of the day, in partial evaluations.
@@ -65,7 +73,7 @@ func (d *draft) lease(m *wire.Lease) (changes bool, err error) {
 	switch {
 	case !ok || d.agencies[i].agency.Status != directory.Active:
 		return false, ErrUnknownAgency
-	case m.Day != d.day:
+	case m.Day != d.day || d.day == 0:
 		return false, ErrStale
 	case m.Amount < 1 || m.Amount > MaxLease:
 		return false, ErrMalformed
@@ -130,19 +138,19 @@ func (d *draft) tick(m *wire.Tick) (changes bool, err error) {
 	if err := d.checkStatement(m); err != nil {
 		return false, err
 	}
-	server := oprf.Index(m.Server)
-	if m.Day <= d.days[server] {
-		return false, nil
-	}
-	if len(m.Usage) > directory.MaxAgencies || !slices.IsSortedFunc(m.Usage, func(a, b *wire.Usage) int { return strings.Compare(a.Agency, b.Agency) }) {
+	server, day := oprf.Index(m.Server), d.nearest(m.Day)
+	switch {
+	case m.Day > lastDay || len(m.Usage) > directory.MaxAgencies || !wellFormed(m.Usage):
 		return false, ErrMalformed
+	case m.Day <= d.days[server]:
+		return false, nil
+	case day <= d.days[server]:
+		return false, ErrStale // far ahead: it waits for the others
 	}
 	d.days = maps.Clone(d.days)
-	d.days[server] = m.Day
-	if len(m.Usage) > 0 {
-		if err := d.write(&wire.RecordEntry{Of: &wire.RecordEntry_Evaluated{Evaluated: m}}); err != nil {
-			return false, err
-		}
+	d.days[server] = day
+	if err := d.writeEvaluated(m); err != nil {
+		return false, err
 	}
 	reached := make([]uint64, 0, len(d.servers))
 	for _, s := range d.servers {
@@ -155,24 +163,69 @@ func (d *draft) tick(m *wire.Tick) (changes bool, err error) {
 	return true, nil
 }
 
+// nearest is what a clock's day counts as.
+func (s *State) nearest(day uint64) uint64 {
+	if s.day == 0 {
+		return day
+	}
+	return min(day, s.day+maxAhead)
+}
+
+// wellFormed reports whether usage is by agency, ascending, without repetition.
+func wellFormed(list []*wire.Usage) bool {
+	for i, u := range list {
+		if _, err := directory.ParseAgencyID(u.Agency); err != nil || i > 0 && list[i-1].Agency >= u.Agency {
+			return false
+		}
+	}
+	return true
+}
+
+// writeEvaluated puts what a server evaluated into the record: in parts where it
+// is long. The signature stands in the last one, over all of them together.
+func (d *draft) writeEvaluated(m *wire.Tick) error {
+	for from := 0; from < len(m.Usage); from += usageEntry {
+		to := min(from+usageEntry, len(m.Usage))
+		part := &wire.Tick{Server: m.Server, Day: m.Day, Usage: m.Usage[from:to]}
+		if to == len(m.Usage) {
+			part.Signature = m.Signature
+		}
+		if err := d.write(&wire.RecordEntry{Of: &wire.RecordEntry_Evaluated{Evaluated: part}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeLeased puts what was leased today into the record.
+func (d *draft) writeLeased(leased []*wire.Usage) error {
+	for part := range slices.Chunk(leased, usageEntry) {
+		if err := d.write(&wire.RecordEntry{Of: &wire.RecordEntry_Leased{Leased: &wire.DayUsage{Day: d.day, Leased: part}}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // begin begins a day: yesterday's leases go to the record and end.
 func (d *draft) begin(day uint64) error {
-	leased := &wire.DayUsage{Day: d.day}
+	var leased []*wire.Usage
 	accounts := make(map[directory.AgencyID]account, len(d.accounts))
 	for _, id := range slices.Sorted(maps.Keys(d.accounts)) {
 		a := d.accounts[id]
 		granted := a.granted()
 		if granted > 0 {
-			leased.Leased = append(leased.Leased, &wire.Usage{Agency: string(id), Elements: granted})
+			leased = append(leased, &wire.Usage{Agency: string(id), Elements: granted})
 		}
 		average := a.average - a.average/smoothing + granted/smoothing
 		accounts[id] = account{average: average, flagged: a.flagged}
 	}
+	if err := d.writeLeased(leased); err != nil {
+		return err
+	}
 	d.accounts, d.day = accounts, day
-	if len(leased.Leased) > 0 {
-		if err := d.write(&wire.RecordEntry{Of: &wire.RecordEntry_Leased{Leased: leased}}); err != nil {
-			return err
-		}
+	for server, reached := range d.days {
+		d.days[server] = d.nearest(reached)
 	}
 	return d.refreshIfDue()
 }

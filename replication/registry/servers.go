@@ -2,6 +2,8 @@ package registry
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 
 	"interlock/crypto/oprf"
@@ -58,13 +60,13 @@ func (d *draft) changeServer(m *wire.ServerChange) error {
 		if i < 0 || m.Replaces != 0 {
 			return ErrUnknownServer
 		}
-		servers = slices.Delete(servers, i, i+1)
+		servers = d.without(servers, i)
 	case wanted.GetIndex() != 0:
 		return d.moveServer(servers, i, wanted, m)
 	default:
-		s, err := directory.ServerOf(wanted)
+		s, err := serverOf(wanted)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrMalformed, err)
+			return err
 		}
 		if d.taken(s.Key) {
 			return ErrTaken
@@ -74,7 +76,10 @@ func (d *draft) changeServer(m *wire.ServerChange) error {
 			if old < 0 {
 				return ErrUnknownServer
 			}
-			servers = slices.Delete(servers, old, old+1)
+			servers = d.without(servers, old)
+		}
+		if d.nextServer == math.MaxUint16 {
+			return ErrFull
 		}
 		s.Index = d.nextServer
 		servers = append(servers, s)
@@ -82,13 +87,59 @@ func (d *draft) changeServer(m *wire.ServerChange) error {
 	}
 	threshold := int(m.Threshold)
 	if threshold == 0 {
-		threshold = d.threshold()
+		threshold = d.aimed()
 	}
 	if n := len(servers); n > directory.MaxServers || threshold < 1 || threshold > n {
 		return fmt.Errorf("%w: threshold %d of %d servers", ErrTooFew, threshold, n)
 	}
+	if err := d.enoughStay(servers); err != nil {
+		return err
+	}
 	d.servers, d.shown = servers, true
 	return d.reshare(threshold)
+}
+
+// without is the list without the server at i, whose clock is forgotten.
+func (d *draft) without(servers []directory.Server, i int) []directory.Server {
+	d.days = maps.Clone(d.days)
+	delete(d.days, servers[i].Index)
+	return slices.Delete(servers, i, i+1)
+}
+
+// enoughStay reports an error where too few of the servers stay that the change
+// needs: of those whose endorsements count for the next version, or nobody could
+// publish it and every later one; and of those who hold the key in force, or
+// nobody could share it anew. Servers can then be exchanged one by one, each
+// after the change before it is published.
+func (s *State) enoughStay(servers []directory.Server) error {
+	trusted, holders := 0, 0
+	for _, m := range servers {
+		if s.trusted.Servers[m.Index] == m.Key {
+			trusted++
+		}
+		if s.holds(m.Index) != 0 {
+			holders++
+		}
+	}
+	if trusted < s.trusted.Quorum {
+		return fmt.Errorf("%w: %d of the servers that must endorse the change, want %d", ErrTooFew, trusted, s.trusted.Quorum)
+	}
+	if n := len(s.epochs); n > 0 && holders < s.epochs[n-1].Keys.Threshold {
+		return fmt.Errorf("%w: %d servers that hold the key, want %d", ErrTooFew, holders, s.epochs[n-1].Keys.Threshold)
+	}
+	return nil
+}
+
+// serverOf parses a server that others are to find.
+func serverOf(m *wire.Server) (directory.Server, error) {
+	s, err := directory.ServerOf(m)
+	if err != nil {
+		return s, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if len(s.Addresses) == 0 {
+		return s, fmt.Errorf("%w: a server without addresses", ErrMalformed)
+	}
+	return s, nil
 }
 
 // moveServer gives a server another name or other addresses.
@@ -96,9 +147,9 @@ func (d *draft) moveServer(servers []directory.Server, i int, wanted *wire.Serve
 	if i < 0 {
 		return ErrUnknownServer
 	}
-	s, err := directory.ServerOf(wanted)
+	s, err := serverOf(wanted)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
+		return err
 	}
 	if s.Key != servers[i].Key || s.Recipient != servers[i].Recipient || m.Replaces != 0 || m.Threshold != 0 {
 		return fmt.Errorf("%w: a server with other keys is another server: replace it", ErrMalformed)
@@ -106,6 +157,15 @@ func (d *draft) moveServer(servers []directory.Server, i int, wanted *wire.Serve
 	servers[i] = s
 	d.servers, d.shown = servers, true
 	return nil
+}
+
+// aimed is the threshold of the ceremony under way, or of the key in force: what
+// the operators decided last.
+func (s *State) aimed() int {
+	if s.ceremony != nil {
+		return s.ceremony.plan.Threshold
+	}
+	return s.threshold()
 }
 
 // threshold is that of the key in force, or of the first one.

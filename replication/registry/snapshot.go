@@ -108,12 +108,26 @@ func Restore(b []byte) (*State, error) {
 }
 
 func checkSizes(m *wire.RegistryState) error {
-	if m.Version < 1 || len(m.Pending) > MaxPending || len(m.Refused) > MaxRefused || len(m.Motions) > MaxMotions ||
+	if m.Version < 1 || len(m.Pending) > MaxPending+directory.MaxAgencies || len(m.Refused) > MaxRefused || len(m.Motions) > MaxMotions ||
 		len(m.Invitations) > MaxInvitations || len(m.Notices) > MaxNotices || len(m.Handovers) > MaxHandovers ||
-		len(m.Agencies) > directory.MaxAgencies || !slices.IsSorted(m.Removed) {
+		len(m.Agencies) > directory.MaxAgencies || !ascending(m.Removed) {
 		return errors.New("version, or too many of something")
 	}
+	for _, v := range m.Invitations {
+		if v.Invitation == nil {
+			return errors.New("an invitation of nobody")
+		}
+	}
 	return nil
+}
+
+func ascending(list []string) bool {
+	for i := 1; i < len(list); i++ {
+		if list[i-1] >= list[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *State) restoreServers(m *wire.RegistryState) (err error) {

@@ -53,7 +53,7 @@ func checkInvariants(t *rapid.T, s *State) {
 	if s.published == nil {
 		return
 	}
-	d, err := s.Trust().Verify(s.published)
+	d, err := s.Trusted().Verify(s.published)
 	if err != nil {
 		t.Fatalf("published directory: %v", err)
 	}
@@ -123,12 +123,12 @@ func rich(t testing.TB, n *network) *log {
 	l.admit(n, agencies[0], "denver-pd", 1)
 	l.admit(n, agencies[1], "boulder-pd", 1)
 	l.takes(decides(n.decision(l.State, 0, Suspend, agencies[1], "left")))
-	l.takes(endorses(n.endorsement(l.State, 0)))
-	l.takes(endorses(n.endorsement(l.State, 1)))
+	l.invite(n, agencies[2], agencies[3])
 	l.takes(applies(n.application(agencies[2], "aurora-pd", "", 1)))
 	l.takes(decides(n.decision(l.State, 1, Approve, agencies[2], "")))
 	l.takes(applies(n.application(agencies[3], "nobody", "", 1)))
 	l.takes(decides(n.decision(l.State, 1, Refuse, agencies[3], "not an agency")))
+	l.publish(n, 1, 2)
 	return l
 }
 
@@ -144,7 +144,7 @@ func TestASnapshotIsTheState(t *testing.T) {
 	if string(l.snapshot()) != string(before) {
 		t.Fatal("restored state has another snapshot")
 	}
-	l.wantPublished(4, 2)
+	l.wantPublished(l.Version(), 2)
 	l.wantStatus(seeded("agency", 0), directory.Active)
 	l.wantStatus(seeded("agency", 1), directory.Suspended)
 	l.wantStatus(seeded("agency", 2), directory.Pending)
