@@ -62,6 +62,9 @@ func (f *Flow) request(ctx context.Context, need []identifier.Identifier) (map[i
 		if err != nil {
 			return nil, 0, err
 		}
+		if _, ok := f.secret(of); !ok {
+			return nil, 0, fmt.Errorf("%w %d", errNoSecret, of)
+		}
 		if epoch != 0 && of != epoch {
 			return nil, 0, fmt.Errorf("epoch changed from %d to %d between two batches", epoch, of)
 		}

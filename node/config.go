@@ -35,7 +35,7 @@ type Config struct {
 	// members reach it, the same if empty.
 	Listen    []string `toml:"listen"`
 	Addresses []string `toml:"addresses"`
-	// Network is the file the registry's operators hand out, and Unlock the
+	// Network is the file that the invitation's pins were written to, and Unlock the
 	// key file that opens identity.age; without it a passphrase is asked for.
 	Network string `toml:"network"`
 	Unlock  string `toml:"unlock,omitempty"`
@@ -59,7 +59,7 @@ type Web struct {
 // LoadConfig reads dir/node.toml. An unknown key, and a value that cannot be
 // used, is an error that names it.
 func LoadConfig(dir string) (Config, error) {
-	path := filepath.Join(dir, "node.toml")
+	path := filepath.Join(dir, configFile)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, fmt.Errorf("read configuration: %w", err)
@@ -98,7 +98,7 @@ func (c Config) check() error {
 		return errors.New("addresses: this node listens on every address of its machine; say at which of them other members reach it, for example /dns4/interlock.denver.example/tcp/4101")
 	}
 	if c.Network == "" {
-		return errors.New("network: want the path of the network file that the registry's operators hand out")
+		return errors.New("network: want the path of the network file that was made from the invitation")
 	}
 	return c.Web.check()
 }

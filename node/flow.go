@@ -33,15 +33,15 @@ type Tokens interface {
 // entry that arrives, matches, and raises an alert. Each step is one atomic
 // transaction of the store and can be repeated after a crash.
 type Flow struct {
-	self       directory.AgencyID
-	key        ed25519.PrivateKey
-	federation atomic.Pointer[token.Secret] // set before the first token is had
-	store      *store.Store
-	tokens     Tokens
-	now        func() time.Time
-	log        *slog.Logger
-	raised     func([]alert.Alert) // after they are on the disk
-	silent     atomic.Bool         // the registry gave no tokens when last asked
+	self    directory.AgencyID
+	key     ed25519.PrivateKey
+	secrets atomic.Pointer[map[token.Epoch]token.Secret] // the federation's, by key epoch
+	store   *store.Store
+	tokens  Tokens
+	now     func() time.Time
+	log     *slog.Logger
+	raised  func([]alert.Alert) // after they are on the disk
+	silent  atomic.Bool         // the registry gave no tokens when last asked
 
 	mu      sync.Mutex
 	changed chan struct{} // owned by mu; closed and replaced when any feed grows
@@ -100,7 +100,11 @@ func (f *Flow) settle(tx *store.Tx, w *feed.Writer, id casefile.IdentifierID, i 
 	fresh, got := tokens[i]
 	switch {
 	case err == nil && isNew: // announced for an earlier case: this one meets what is there
-		return f.look(tx, match.Own{ID: id, Identifier: i, Epoch: of, Key: token.Derive(have, *f.federation.Load(), of)})
+		own, err := f.derived(id, i, have, of)
+		if err != nil {
+			return err
+		}
+		return f.look(tx, own)
 	case err == nil:
 		return nil
 	case !errors.Is(err, store.ErrNotFound):
@@ -128,7 +132,10 @@ func (f *Flow) announce(tx *store.Tx, w *feed.Writer, id casefile.IdentifierID, 
 	if err != nil {
 		return err
 	}
-	own := match.Own{ID: id, Identifier: i, Epoch: epoch, Key: token.Derive(t, *f.federation.Load(), epoch)}
+	own, err := f.derived(id, i, t, epoch)
+	if err != nil {
+		return err
+	}
 	e := feed.Entry{Number: w.Next(), Kind: feed.Announce, Epoch: epoch, Tag: own.Key.Tag(f.self.Author())}
 	p := token.Pointer{Case: first.Pointer, Kind: uint8(i.Kind()), Handling: handling}
 	if e.Pointer, err = own.Key.Seal(nil, f.self.Author(), e.Number, p); err != nil {
@@ -230,7 +237,28 @@ func (f *Flow) own(tx *store.Tx, id casefile.IdentifierID) (match.Own, error) {
 	if err != nil {
 		return match.Own{}, err
 	}
-	return match.Own{ID: id, Identifier: i, Epoch: epoch, Key: token.Derive(t, *f.federation.Load(), epoch)}, nil
+	return f.derived(id, i, t, epoch)
+}
+
+// derived is an identifier with the key of its token.
+func (f *Flow) derived(id casefile.IdentifierID, i identifier.Identifier, t oprf.Token, epoch token.Epoch) (match.Own, error) {
+	secret, ok := f.secret(epoch)
+	if !ok {
+		return match.Own{}, fmt.Errorf("%w %d", errNoSecret, epoch)
+	}
+	return match.Own{ID: id, Identifier: i, Epoch: epoch, Key: token.Derive(t, secret, epoch)}, nil
+}
+
+var errNoSecret = errors.New("no federation secret yet for key epoch")
+
+// secret is the federation secret of an epoch.
+func (f *Flow) secret(e token.Epoch) (token.Secret, bool) {
+	held := f.secrets.Load()
+	if held == nil {
+		return token.Secret{}, false
+	}
+	secret, ok := (*held)[e]
+	return secret, ok
 }
 
 // commit runs one transaction of the flow. Whatever it appended to our feed

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"interlock/crypto/token"
 	"interlock/crypto/vault"
 	"interlock/node/alert"
 	"interlock/node/desk"
@@ -64,8 +65,15 @@ type Node struct {
 	desk      *desk.Desk
 	standing  atomic.Int32  // directory.Status, as the registry last said
 	unstored  atomic.Bool   // the directory in force is not on the disk
-	admitted  chan struct{} // closed once there is a directory
-	failed    chan error    // has room for every server
+	forked    atomic.Bool   // the registry signed two directories of one version
+	admitted  chan struct{} // closed once the registry or the disk says that we are a member
+	admitting sync.Once     // of the closing
+	asking    chan struct{} // receives, without blocking, when a secret is missing
+
+	offering sync.Mutex
+	offered  map[token.Epoch]token.Secret // owned by offering; sent and not yet vouched for
+
+	failed chan error // has room for every server
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -74,7 +82,7 @@ type Node struct {
 
 // Start opens the node's folder and runs it until Close.
 func Start(o Options) (*Node, error) {
-	n := &Node{o: o, agency: o.Config.agency(), admitted: make(chan struct{}), failed: make(chan error, 2)}
+	n := &Node{o: o, agency: o.Config.agency(), admitted: make(chan struct{}), asking: make(chan struct{}, 1), failed: make(chan error, 2)}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start node %s: %w", o.Config.Agency, err), n.Close())
@@ -127,6 +135,7 @@ func (n *Node) wire(network directory.Network) error {
 	n.followers = exchange.NewFollowers(n.flow, n.host, n.o.Pauses.Feed, n.o.Log, time.Now)
 	n.directory = &membership.Follower{
 		Roster: n.roster, Open: n.host, Log: n.o.Log, Pause: n.o.Pauses.Registry, Take: n.takeDirectory,
+		Software: Software, Forked: func(error) { n.forked.Store(true) },
 	}
 	n.desk = desk.New(desk.Options{Agency: n.agency, Store: n.store, Flow: n.flow, Network: n, Now: time.Now})
 	n.host.Handle(wire.ProtocolFeed, func(ctx context.Context, s *link.Stream) error {
@@ -181,8 +190,8 @@ func (n *Node) Close() error {
 	return errors.Join(errs...)
 }
 
-// identityFile holds the node's keys, sealed.
-const identityFile = "identity.age"
+// Software is what the registry's operators see that this node runs.
+const Software = "interlock 0.3"
 
 func loadNetwork(c Config) (directory.Network, error) {
 	path := c.path(c.Network)

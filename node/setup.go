@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,15 +14,25 @@ import (
 	"interlock/crypto/vault"
 	"interlock/node/membership"
 	"interlock/protocol/directory"
+	"interlock/protocol/invitation"
 	"interlock/protocol/link"
 	"interlock/protocol/settings"
 	"interlock/protocol/wire"
 )
 
-// Init makes a node's folder: node.toml, and identity.age with new keys sealed
-// under lock. It refuses a folder that has either.
-func Init(dir string, c Config, lock vault.Lock) error {
+// Init makes a node's folder: node.toml, identity.age with new keys, the network
+// file that the invitation pins, and the invitation until it is used, both
+// secrets sealed under lock. It refuses a folder that has any of them.
+func Init(dir string, c Config, lock vault.Lock, v invitation.Invitation) error {
 	if err := c.check(); err != nil {
+		return err
+	}
+	network, err := v.Network.Encode()
+	if err != nil {
+		return err
+	}
+	text, err := v.Encode()
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -31,15 +42,14 @@ func Init(dir string, c Config, lock vault.Lock) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "node.toml"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write configuration: %w", err)
+	if err := writeNew(filepath.Join(dir, configFile), b); err != nil {
+		return err
 	}
-	if _, err := f.Write(b); err != nil {
-		return errors.Join(fmt.Errorf("write configuration: %w", err), f.Close())
+	if err := writeNew(filepath.Join(dir, c.Network), network); err != nil {
+		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write configuration: %w", err)
+	if err := vault.WriteSealed(filepath.Join(dir, invitationFile), lock, []byte(text)); err != nil {
+		return fmt.Errorf("keep the invitation: %w", err)
 	}
 	keys, err := vault.GenerateKeys(rand.Reader)
 	if err != nil {
@@ -47,6 +57,47 @@ func Init(dir string, c Config, lock vault.Lock) error {
 	}
 	defer keys.Destroy()
 	return keys.Save(filepath.Join(dir, identityFile), lock)
+}
+
+// The files of a node's folder besides its store.
+const (
+	configFile     = "node.toml"
+	identityFile   = "identity.age"   // the node's keys, sealed
+	invitationFile = "invitation.age" // until it is used
+)
+
+// writeNew writes a file that must not be there yet.
+func writeNew(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+// readInvitation returns the invitation that is kept for the first application,
+// nil where it was used.
+func readInvitation(c Config, unlock vault.Lock) (*invitation.Invitation, error) {
+	text, err := vault.ReadSealed(c.path(invitationFile), unlock)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", invitationFile, err)
+	}
+	defer clear(text)
+	v, err := invitation.Parse(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", invitationFile, err)
+	}
+	return &v, nil
 }
 
 // Applied is the answer to an application.
@@ -57,7 +108,8 @@ type Applied struct {
 }
 
 // Enrol applies for admission to the network in the configuration. Applying
-// again, also with changed data, replaces an application that is pending.
+// again, also with changed data, replaces an application that is pending. The
+// invitation is used up by the first application, and forgotten then.
 func Enrol(ctx context.Context, c Config, unlock vault.Lock, log *slog.Logger) (Applied, error) {
 	keys, err := vault.LoadKeys(c.path(identityFile), unlock)
 	if err != nil {
@@ -83,11 +135,23 @@ func Enrol(ctx context.Context, c Config, unlock vault.Lock, log *slog.Logger) (
 	if err := a.CheckText(); err != nil {
 		return Applied{}, errors.Join(err, host.Close())
 	}
-	signed, err := directory.SignApplication(keys.Signing, network.Genesis, a, uint64(time.Now().Unix()))
+	signers := directory.Signers{Key: keys.Signing}
+	invited, err := readInvitation(c, unlock)
 	if err != nil {
 		return Applied{}, errors.Join(err, host.Close())
 	}
-	st, err := membership.Ask(ctx, host, network, signed, keys.Age)
+	if invited != nil {
+		defer invited.Destroy()
+		signers.Invitation = invited.Key()
+	}
+	signed, err := directory.SignApplication(signers, network.Genesis, a, uint64(time.Now().Unix()))
+	if err != nil {
+		return Applied{}, errors.Join(err, host.Close())
+	}
+	st, err := membership.Ask(ctx, host, network.Servers, signed, keys.Age)
+	if err == nil && (st.Status == directory.Pending || st.Status == directory.Active) && invited != nil {
+		err = os.Remove(c.path(invitationFile))
+	}
 	out := Applied{Status: st.Status, Refusal: st.Refusal, Fingerprint: vault.Fingerprint(a.Key.Key(), a.Recipient)}
 	return out, errors.Join(err, host.Close())
 }

@@ -18,9 +18,8 @@ import (
 
 // What the node remembers about its network, by name.
 const (
-	metaDirectory  = "directory"
-	metaFederation = "federation secret"
-	metaAgency     = "agency"
+	metaDirectory = "directory"
+	metaAgency    = "agency"
 )
 
 // ErrOtherAgency refuses a folder whose store was written by another agency.
@@ -29,15 +28,18 @@ var ErrOtherAgency = errors.New("the store belongs to another agency")
 // restore brings back what a former run knew of the network, so that the node
 // works while the registry is down.
 func (n *Node) restore() error {
-	var signed, secret []byte
 	if err := n.store.Update(n.claim); err != nil {
 		return err
 	}
+	var signed []byte
+	var secrets map[token.Epoch]token.Secret
 	err := n.store.View(func(tx *store.Tx) (err error) {
-		if secret, err = tx.Meta(metaFederation); err != nil {
+		if signed, err = tx.Meta(metaDirectory); err != nil {
 			return err
 		}
-		signed, err = tx.Meta(metaDirectory)
+		if secrets, err = readSecrets(tx); errors.Is(err, store.ErrNotFound) {
+			return nil // admitted before there was a token key
+		}
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -46,21 +48,18 @@ func (n *Node) restore() error {
 	if err != nil {
 		return err
 	}
-	if len(secret) != len(token.Secret{}) {
-		return fmt.Errorf("stored federation secret of %d bytes", len(secret))
-	}
-	federation := token.Secret(secret)
-	clear(secret)
-	n.flow.federation.Store(&federation)
+	n.flow.secrets.Store(&secrets)
 	var m wire.SignedDirectory
 	if err := wire.Unmarshal(signed, &m); err != nil {
 		return fmt.Errorf("stored directory: %w", err)
 	}
-	d, err := n.roster.Check(&m)
+	// Nobody but this node writes its store: the chain goes on from there.
+	chain, err := directory.Resume(&m, n.roster.Network().Genesis)
 	if err != nil {
 		return fmt.Errorf("stored directory: %w", err)
 	}
-	return n.takeDirectory(d, &m)
+	n.admit()
+	return n.takeDirectory(chain)
 }
 
 // claim makes the store this agency's, or refuses one that is another's.
@@ -78,19 +77,24 @@ func (n *Node) claim(tx *store.Tx) error {
 // takeDirectory acts on a verified directory: it is stored with what it means
 // for matching; then peers that are out lose their links, and those that are
 // in are followed.
-func (n *Node) takeDirectory(d *directory.Directory, signed *wire.SignedDirectory) error {
-	b, err := wire.Marshal(signed)
+func (n *Node) takeDirectory(c directory.Chain) error {
+	d := c.Directory()
+	b, err := wire.Marshal(c.Signed())
 	if err != nil {
+		return err
+	}
+	if err := n.takeSecrets(d); err != nil {
 		return err
 	}
 	// A disk that takes no writes must not keep a suspended member in: the links
 	// are cut all the same, and what could not be stored is tried again.
 	stored := n.flow.Join(d, func(tx *store.Tx) error { return tx.PutMeta(metaDirectory, b) })
 	n.unstored.Store(stored != nil)
-	first := n.roster.Directory() == nil
-	n.roster.Set(d, signed)
-	if first {
-		close(n.admitted)
+	n.roster.Set(c)
+	for _, s := range d.Servers {
+		if err := n.host.SetAddresses(s.Key, s.Addresses); err != nil {
+			n.o.Log.Warn("registry server's addresses are not usable", "server", s.Index, "cause", err)
+		}
 	}
 	n.host.Review()
 	var follow []directory.Agency
@@ -108,9 +112,13 @@ func (n *Node) takeDirectory(d *directory.Directory, signed *wire.SignedDirector
 	if own, ok := d.Agency(n.agency.ID); ok {
 		n.standing.Store(int32(own.Status))
 	}
+	poke(n.flow.waiting)
 	n.o.Log.Info("directory taken", "version", d.Version, "agencies", len(d.Agencies))
 	return stored
 }
+
+// admit lets the directory be followed; only the first call counts.
+func (n *Node) admit() { n.admitting.Do(func() { close(n.admitted) }) }
 
 // wait pauses a task; it reports whether the node goes on.
 func (n *Node) wait(pause time.Duration, wake <-chan struct{}) bool {
@@ -126,7 +134,7 @@ func (n *Node) wait(pause time.Duration, wake <-chan struct{}) bool {
 }
 
 // keepStanding asks the registry how this agency stands whenever its
-// directory does not flow, and takes the admission when it comes.
+// directory does not flow, or names a key epoch whose secret is missing here.
 func (n *Node) keepStanding() {
 	for {
 		if n.unstored.Load() {
@@ -134,19 +142,21 @@ func (n *Node) keepStanding() {
 				n.o.Log.Error("directory is in force but could not be stored", "cause", err)
 			}
 		}
-		if !n.directory.Reached() {
+		if !n.directory.Reached() || n.lacksSecret() {
 			if err := n.askStanding(); err != nil && n.ctx.Err() == nil {
 				n.o.Log.Info("registry does not answer", "cause", err)
 			}
 		}
-		if !n.wait(n.o.Pauses.Registry, nil) {
+		if !n.wait(n.o.Pauses.Registry, n.asking) {
 			return
 		}
 	}
 }
 
+// askStanding takes the admission when it comes, and with it the secrets that
+// the directory will vouch for.
 func (n *Node) askStanding() error {
-	st, err := membership.Ask(n.ctx, n.host, n.roster.Network(), nil, n.keys.Age)
+	st, err := membership.Ask(n.ctx, n.host, n.roster.Servers(), nil, n.keys.Age)
 	if err != nil {
 		return err
 	}
@@ -155,23 +165,18 @@ func (n *Node) askStanding() error {
 			return err
 		}
 	}
-	if st.Status != directory.Active || n.roster.Directory() != nil {
+	if st.Status != directory.Active {
 		return nil
 	}
-	d, err := n.roster.Check(st.Signed)
-	if err != nil || d == nil {
-		return err
+	n.offer(st.Secrets)
+	n.admit()
+	if d := n.roster.Directory(); d != nil {
+		return n.takeSecrets(d)
 	}
-	err = n.store.Update(func(tx *store.Tx) error { return tx.PutMeta(metaFederation, st.Federation[:]) })
-	if err != nil {
-		return err
-	}
-	n.flow.federation.Store(&st.Federation)
-	return n.takeDirectory(d, st.Signed)
+	return nil
 }
 
-// keepDirectory follows the directory, once there is a first one: that comes
-// with the federation secret, in keepStanding or from a former run.
+// keepDirectory follows the directory, once this agency is admitted.
 func (n *Node) keepDirectory() {
 	select {
 	case <-n.admitted:
@@ -217,7 +222,7 @@ func (n *Node) keepDeriving() {
 // linkedToRegistry reports whether a link to a registry server is up: an
 // applicant has no directory to follow yet.
 func (n *Node) linkedToRegistry() bool {
-	return slices.ContainsFunc(n.roster.Network().Servers, func(s directory.NetworkServer) bool { return n.host.Connected(s.Key) })
+	return slices.ContainsFunc(n.roster.Servers(), func(s directory.NetworkServer) bool { return n.host.Connected(s.Key) })
 }
 
 // Directory is the newest directory, nil before admission.

@@ -56,9 +56,14 @@ func (n *Net) enrol(ctx context.Context, m Member) (*Agency, error) {
 	c := node.Config{
 		Agency: m.ID, Name: m.Name, Jurisdiction: m.Jurisdiction, Contact: m.Contact, Region: m.Region,
 		Listen:  []string{fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", ports[0]), fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", ports[0])},
-		Network: n.network, Unlock: keyFile, Web: node.Web{Listen: web, Origin: "http://" + web},
+		Network: "network.toml", Unlock: keyFile, Web: node.Web{Listen: web, Origin: "http://" + web},
 	}
-	if err := node.Init(a.dir, c, lock); err != nil {
+	v, err := n.Invite(ctx, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer v.Destroy()
+	if err := node.Init(a.dir, c, lock, v); err != nil {
 		return nil, err
 	}
 	if c, err = node.LoadConfig(a.dir); err != nil {

@@ -32,6 +32,7 @@ type Plan struct {
 	Log       *slog.Logger      // nil for none
 	Say       func(line string) // told what happens, in plain lines; nil for nobody
 	Pages     bool              // serve the officers' pages too
+	Patience  time.Duration     // with a registry server that is silent in a key ceremony; 20 s if not given
 }
 
 // Member is an agency of the plan.
@@ -74,6 +75,9 @@ var operators = []string{"first-operator", "second-operator"}
 func New(ctx context.Context, p Plan) (*Net, error) {
 	if p.Servers == 0 {
 		p.Servers, p.Threshold = 3, 2
+	}
+	if p.Patience == 0 {
+		p.Patience = 20 * time.Second
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"interlock/protocol/directory"
+	"interlock/protocol/invitation"
 	"interlock/protocol/wire"
 	"interlock/replication/centre"
 )
@@ -29,7 +30,7 @@ func (n *Net) found() error {
 	if err != nil {
 		return err
 	}
-	f := centre.Founding{
+	f := centre.Rehearsal{
 		Name: "Testnet", Dir: filepath.Dir(n.network), Threshold: n.plan.Threshold, Operators: operators,
 	}
 	for i, port := range ports {
@@ -37,7 +38,7 @@ func (n *Net) found() error {
 			Name: fmt.Sprintf("server-%d", i+1), Listen: []string{fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port)},
 		})
 	}
-	network, err := centre.Found(f)
+	network, err := centre.Rehearse(f)
 	if err != nil {
 		return fmt.Errorf("found the registry: %w", err)
 	}
@@ -50,7 +51,18 @@ func (n *Net) found() error {
 			return err
 		}
 	}
-	return nil
+	return n.AwaitDirectory(context.Background(), func(d *directory.Directory) bool {
+		_, made := d.Current()
+		return made
+	})
+}
+
+// AwaitDirectory returns once the registry's directory shows what is wanted.
+func (n *Net) AwaitDirectory(ctx context.Context, shows func(*directory.Directory) bool) error {
+	return n.As(operators[0], func(o *centre.Operator) error {
+		_, err := o.Await(ctx, shows)
+		return err
+	})
 }
 
 // Start starts the server.
@@ -66,7 +78,7 @@ func (s *Server) Start() error {
 		return err
 	}
 	s.server, err = centre.Start(context.Background(), centre.Options{
-		Config: c, Unlock: lock, Timing: centre.QuickTiming(), Cut: s.net.faults.from(s.peer), Log: s.net.plan.Log,
+		Config: c, Unlock: lock, Timing: centre.QuickTiming(), Patience: s.net.plan.Patience, Cut: s.net.faults.from(s.peer), Log: s.net.plan.Log,
 	})
 	return err
 }
@@ -114,13 +126,29 @@ func (n *Net) Leader(ctx context.Context) (leader *Server, err error) {
 	return leader, err
 }
 
+// Invite has an operator invite somebody.
+func (n *Net) Invite(ctx context.Context, label string) (v invitation.Invitation, err error) {
+	err = n.As(operators[0], func(o *centre.Operator) (err error) {
+		v, err = o.Invite(ctx, label, 7)
+		return err
+	})
+	return v, err
+}
+
 // Decide has one operator decide upon an agency.
-func (n *Net) Decide(ctx context.Context, operator string, verb centre.Verb, agency, reason string) (err error) {
+func (n *Net) Decide(ctx context.Context, operator string, verb centre.Verb, agency, reason string) error {
+	return n.As(operator, func(o *centre.Operator) error {
+		return o.Decide(ctx, verb, directory.AgencyID(agency), reason)
+	})
+}
+
+// As does something as one of the operators.
+func (n *Net) As(operator string, do func(*centre.Operator) error) (err error) {
 	keys := filepath.Join(filepath.Dir(n.network), "operators", operator+".age")
 	o, err := centre.LoadOperator(n.network, keys, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	return o.Decide(ctx, verb, directory.AgencyID(agency), reason)
+	return do(o)
 }

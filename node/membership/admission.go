@@ -21,10 +21,9 @@ type Opener interface {
 type Standing struct {
 	Status  directory.Status
 	Refusal string // why, where there is a why
-	// Signed and Federation are there once active: the directory, and the
-	// federation secret.
-	Signed     *wire.SignedDirectory
-	Federation token.Secret
+	// Secrets are there once active: the federation secret of each key epoch
+	// that the server that answered holds. The directory says whether they are right.
+	Secrets map[token.Epoch]token.Secret
 }
 
 // federationLimit bounds what a sealed secret may open to.
@@ -32,10 +31,10 @@ const federationLimit = 64
 
 // Ask asks the registry how we stand, and applies if a is given. The first
 // server that answers decides; the error joins what every server said.
-func Ask(ctx context.Context, open Opener, n directory.Network, a *wire.Application, id *vault.Identity) (Standing, error) {
+func Ask(ctx context.Context, open Opener, servers []directory.NetworkServer, a *wire.Application, id *vault.Identity) (Standing, error) {
 	var errs []error
-	for _, s := range n.Servers {
-		st, err := askOne(ctx, open, n, s.Key, a, id)
+	for _, s := range servers {
+		st, err := askOne(ctx, open, s.Key, a, id)
 		if err == nil {
 			return st, nil
 		}
@@ -44,7 +43,7 @@ func Ask(ctx context.Context, open Opener, n directory.Network, a *wire.Applicat
 	return Standing{}, errors.Join(errs...)
 }
 
-func askOne(ctx context.Context, open Opener, n directory.Network, server wire.Peer, a *wire.Application, id *vault.Identity) (Standing, error) {
+func askOne(ctx context.Context, open Opener, server wire.Peer, a *wire.Application, id *vault.Identity) (Standing, error) {
 	s, err := open.Open(ctx, server, wire.ProtocolAdmission)
 	if err != nil {
 		return Standing{}, err
@@ -59,24 +58,33 @@ func askOne(ctx context.Context, open Opener, n directory.Network, server wire.P
 	if err := s.Receive(&resp); err != nil {
 		return Standing{}, err
 	}
-	st := Standing{Status: directory.Status(resp.Status), Refusal: resp.Refusal, Signed: resp.Directory}
-	if resp.Status > uint32(directory.Refused) {
+	st := Standing{Status: directory.Status(resp.Status), Refusal: resp.Refusal}
+	if resp.Status > uint32(directory.Refused) || len(resp.Secrets) > directory.MaxEpochs {
 		return Standing{}, fmt.Errorf("status %d: %w", resp.Status, wire.ErrNotCanonical)
 	}
 	if st.Status != directory.Active {
 		return st, nil
 	}
-	secret, err := id.Open(resp.Federation, federationLimit)
-	if err != nil {
-		return Standing{}, fmt.Errorf("open federation secret: %w", err)
-	}
-	defer clear(secret)
-	if len(secret) != len(st.Federation) {
-		return Standing{}, fmt.Errorf("federation secret of %d bytes: %w", len(secret), wire.ErrNotCanonical)
-	}
-	copy(st.Federation[:], secret)
-	if st.Federation.Commit() != n.Federation {
-		return Standing{}, errors.New("federation secret is not the network's")
+	st.Secrets = make(map[token.Epoch]token.Secret, len(resp.Secrets))
+	for _, m := range resp.Secrets {
+		secret, err := openSecret(id, m.Sealed)
+		if err != nil {
+			return Standing{}, err
+		}
+		st.Secrets[token.Epoch(m.Epoch)] = secret
 	}
 	return st, nil
+}
+
+func openSecret(id *vault.Identity, sealed []byte) (secret token.Secret, err error) {
+	b, err := id.Open(sealed, federationLimit)
+	if err != nil {
+		return secret, fmt.Errorf("open federation secret: %w", err)
+	}
+	defer clear(b)
+	if len(b) != len(secret) {
+		return secret, fmt.Errorf("federation secret of %d bytes: %w", len(b), wire.ErrNotCanonical)
+	}
+	copy(secret[:], b)
+	return secret, nil
 }

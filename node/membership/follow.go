@@ -16,13 +16,17 @@ import (
 // once and takes the newest directory that any of them has: one that is cut
 // off, or keeps a suspension to itself, holds nothing back.
 type Follower struct {
-	Roster *Roster
-	Open   Opener
-	Log    *slog.Logger
-	Pause  time.Duration // between attempts
-	// Take acts on a new directory: stores it, cuts off who is out, follows
-	// who is in. Only then does it become the roster's.
-	Take func(*directory.Directory, *wire.SignedDirectory) error
+	Roster   *Roster
+	Open     Opener
+	Log      *slog.Logger
+	Pause    time.Duration // between attempts
+	Software string        // what the registry is told that this node runs
+	// Take acts on a new directory: makes it the roster's, stores it, cuts off
+	// who is out, follows who is in.
+	Take func(directory.Chain) error
+	// Forked is told of two directories of one version, both signed by enough
+	// servers: the registry must be looked at.
+	Forked func(error)
 
 	taking  sync.Mutex   // held while a directory is checked and taken
 	reached atomic.Int32 // servers connected now
@@ -35,20 +39,47 @@ func (f *Follower) Reached() bool { return f.reached.Load() > 0 }
 func (f *Follower) Again() error {
 	f.taking.Lock()
 	defer f.taking.Unlock()
-	h := f.Roster.now.Load()
-	if h == nil {
+	c := f.Roster.now.Load()
+	if c.Directory() == nil {
 		return nil
 	}
-	return f.Take(h.directory, h.signed)
+	return f.Take(*c)
 }
 
-// Run follows until ctx ends.
+// Run follows until ctx ends: every server that the roster has at the time.
 func (f *Follower) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	for _, s := range f.Roster.network.Servers {
-		all.Go(func() { f.keep(ctx, s) })
+	defer all.Wait()
+	following := map[wire.Peer]context.CancelFunc{}
+	defer func() {
+		for _, stop := range following {
+			stop()
+		}
+	}()
+	ticker := time.NewTicker(f.Pause)
+	defer ticker.Stop()
+	for {
+		wanted := map[wire.Peer]bool{}
+		for _, s := range f.Roster.Servers() {
+			wanted[s.Key] = true
+			if following[s.Key] == nil {
+				one, stop := context.WithCancel(ctx)
+				following[s.Key] = stop
+				all.Go(func() { f.keep(one, s) })
+			}
+		}
+		for p, stop := range following {
+			if !wanted[p] {
+				stop()
+				delete(following, p)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
 	}
-	all.Wait()
 }
 
 // keep follows one server, again and again.
@@ -68,7 +99,8 @@ func (f *Follower) keep(ctx context.Context, s directory.NetworkServer) {
 	}
 }
 
-// follow takes the directories that one server sends until the stream ends.
+// follow takes the directories that one server sends until the stream ends, and
+// answers each word of it with the version that is in force here.
 func (f *Follower) follow(ctx context.Context, server wire.Peer) error {
 	s, err := f.Open.Open(ctx, server, wire.ProtocolDirectory)
 	if err != nil {
@@ -77,11 +109,7 @@ func (f *Follower) follow(ctx context.Context, server wire.Peer) error {
 	stop := context.AfterFunc(ctx, func() { s.Reset(wire.CodeNone) })
 	defer stop()
 	defer s.Reset(wire.CodeNone)
-	have := uint64(0)
-	if d := f.Roster.Directory(); d != nil {
-		have = d.Version
-	}
-	if err := s.Send(&wire.FollowDirectory{Version: have}); err != nil {
+	if err := s.Send(f.word()); err != nil {
 		return err
 	}
 	f.reached.Add(1)
@@ -91,13 +119,24 @@ func (f *Follower) follow(ctx context.Context, server wire.Peer) error {
 		if err := s.Receive(&u); err != nil {
 			return err
 		}
-		if u.Signed == nil {
-			continue // a heartbeat
+		if u.Signed != nil {
+			if err := f.take(u.Signed); err != nil {
+				return err
+			}
 		}
-		if err := f.take(u.Signed); err != nil {
+		if err := s.Send(f.word()); err != nil {
 			return err
 		}
 	}
+}
+
+// word is which version is in force here.
+func (f *Follower) word() *wire.FollowDirectory {
+	m := &wire.FollowDirectory{Software: f.Software}
+	if d := f.Roster.Directory(); d != nil {
+		m.Version = d.Version
+	}
+	return m
 }
 
 // take passes on a directory that is newer. A server that is behind another
@@ -105,15 +144,16 @@ func (f *Follower) follow(ctx context.Context, server wire.Peer) error {
 func (f *Follower) take(signed *wire.SignedDirectory) error {
 	f.taking.Lock()
 	defer f.taking.Unlock()
-	d, err := f.Roster.Check(signed)
+	c, taken, err := f.Roster.Take(signed)
 	switch {
-	case errors.Is(err, ErrStale):
+	case errors.Is(err, directory.ErrStale):
 		return nil
-	case errors.Is(err, ErrForked):
+	case errors.Is(err, directory.ErrForked):
 		f.Log.Error("registry signed two directories of one version", "cause", err)
+		f.Forked(err)
 		return err
-	case err != nil || d == nil:
+	case err != nil || !taken:
 		return err
 	}
-	return f.Take(d, signed)
+	return f.Take(c)
 }

@@ -57,7 +57,11 @@ func (c *Client) Tokens(ctx context.Context, ids []identifier.Identifier) ([]opr
 	if d == nil {
 		return nil, 0, fmt.Errorf("%w: not a member yet", ErrUnavailable)
 	}
-	client, err := oprf.NewClient(d.Keys)
+	k, ok := d.Current()
+	if !ok {
+		return nil, 0, fmt.Errorf("%w: the registry has no token key yet", ErrUnavailable)
+	}
+	client, err := oprf.NewClient(k.Keys)
 	if err != nil {
 		return nil, 0, fmt.Errorf("registry's token keys: %w", err)
 	}
@@ -70,18 +74,25 @@ func (c *Client) Tokens(ctx context.Context, ids []identifier.Identifier) ([]opr
 		return nil, 0, fmt.Errorf("blind identifiers: %w", err)
 	}
 	defer r.Destroy()
-	tokens, err := c.evaluate(ctx, d, r)
-	return tokens, d.Epoch, err
+	tokens, err := c.evaluate(ctx, holders(d, k), k, r)
+	return tokens, k.Epoch, err
+}
+
+// holders are the registry's servers that have a share of a key.
+func holders(d *directory.Directory, k directory.KeyEpoch) []directory.Server {
+	return slices.DeleteFunc(slices.Clone(d.Servers), func(s directory.Server) bool {
+		return !slices.ContainsFunc(k.Keys.Shares, func(p oprf.PublicShare) bool { return p.Index == s.Index })
+	})
 }
 
 // evaluate asks one quorum after another. A server that fails or lies is left
 // out of the next ones.
-func (c *Client) evaluate(ctx context.Context, d *directory.Directory, r *oprf.Request) ([]oprf.Token, error) {
-	candidates := c.order(d.Servers)
-	for len(candidates) >= d.Keys.Threshold {
-		quorum := slices.Clone(candidates[:d.Keys.Threshold])
+func (c *Client) evaluate(ctx context.Context, servers []directory.Server, k directory.KeyEpoch, r *oprf.Request) ([]oprf.Token, error) {
+	candidates := c.order(servers)
+	for len(candidates) >= k.Keys.Threshold {
+		quorum := slices.Clone(candidates[:k.Keys.Threshold])
 		slices.SortFunc(quorum, func(a, b directory.Server) int { return int(a.Index) - int(b.Index) })
-		answers, bad := c.ask(ctx, d.Epoch, quorum, r)
+		answers, bad := c.ask(ctx, k, quorum, r)
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 		}
@@ -107,7 +118,7 @@ func (c *Client) order(servers []directory.Server) []directory.Server {
 
 // ask sends the blinded identifiers to the whole quorum at once and returns
 // the checked answers, or the servers that gave none.
-func (c *Client) ask(ctx context.Context, epoch token.Epoch, quorum []directory.Server, r *oprf.Request) ([]oprf.Answer, []oprf.Index) {
+func (c *Client) ask(ctx context.Context, k directory.KeyEpoch, quorum []directory.Server, r *oprf.Request) ([]oprf.Answer, []oprf.Index) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	blinded := r.Blinded()
@@ -116,7 +127,7 @@ func (c *Client) ask(ctx context.Context, epoch token.Epoch, quorum []directory.
 	var wg sync.WaitGroup
 	for i, s := range quorum {
 		wg.Go(func() {
-			answers[i], errs[i] = c.askOne(ctx, epoch, indices(quorum), s, blinded)
+			answers[i], errs[i] = c.askOne(ctx, k, indices(quorum), s, blinded)
 		})
 	}
 	wg.Wait()
@@ -153,7 +164,7 @@ func (c *Client) note(s directory.Server, err error) {
 }
 
 // askOne sends one server its request.
-func (c *Client) askOne(ctx context.Context, epoch token.Epoch, quorum []oprf.Index, s directory.Server, blinded []oprf.Element) (oprf.Answer, error) {
+func (c *Client) askOne(ctx context.Context, k directory.KeyEpoch, quorum []oprf.Index, s directory.Server, blinded []oprf.Element) (oprf.Answer, error) {
 	stream, err := c.open.Open(ctx, s.Key, wire.ProtocolEvaluate)
 	if err != nil {
 		return oprf.Answer{}, err
@@ -161,7 +172,7 @@ func (c *Client) askOne(ctx context.Context, epoch token.Epoch, quorum []oprf.In
 	stop := context.AfterFunc(ctx, func() { stream.Reset(wire.CodeTimeout) })
 	defer stop()
 	defer stream.Reset(wire.CodeNone)
-	req := &wire.EvaluateRequest{Epoch: uint32(epoch), Blinded: make([]byte, 0, len(blinded)*oprf.ElementSize)}
+	req := &wire.EvaluateRequest{Epoch: uint32(k.Epoch), Generation: k.Generation, Blinded: make([]byte, 0, len(blinded)*oprf.ElementSize)}
 	for _, i := range quorum {
 		req.Quorum = append(req.Quorum, uint32(i))
 	}
