@@ -83,7 +83,7 @@ func newDesktop(t tb, id directory.AgencyID, r *registry) *desktop {
 		raised:  func(a []alert.Alert) { d.raised += len(a) },
 		changed: make(chan struct{}), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1),
 	}
-	d.flow.federation.Store(&token.Secret{7})
+	d.flow.secrets.Store(&map[token.Epoch]token.Secret{1: {7}})
 	if err := d.flow.Begin(); err != nil {
 		t.Fatalf("begin: %v", err)
 	}
@@ -362,8 +362,12 @@ func TestARepeatedTagCountsOnceInEitherOrder(t *testing.T) {
 // repeats announces one identifier n times, under another case each time.
 func (d *desktop) repeats(t tb, i identifier.Identifier, n int) {
 	t.Helper()
+	secret, ok := d.flow.secret(1)
+	if !ok {
+		t.Fatalf("no secret of epoch 1")
+	}
 	err := d.flow.commit(func(tx *store.Tx, w *feed.Writer) error {
-		k := token.Derive(sha512.Sum512(i.Input()), *d.flow.federation.Load(), 1)
+		k := token.Derive(sha512.Sum512(i.Input()), secret, 1)
 		for c := range n {
 			e := feed.Entry{Number: w.Next(), Kind: feed.Announce, Epoch: 1, Tag: k.Tag(d.agency.ID.Author())}
 			pointer := token.Pointer{Case: token.CasePointer{9, byte(c + 1)}, Kind: uint8(i.Kind())}

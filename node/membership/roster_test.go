@@ -3,9 +3,9 @@ package membership
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"interlock/crypto/oprf"
@@ -26,21 +26,19 @@ type centre struct {
 
 func newCentre(t *testing.T) *centre {
 	t.Helper()
-	keys, shares, err := oprf.Deal(rand.Reader, 2, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
 	id, err := vault.GenerateIdentity()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &centre{network: directory.Network{Name: "n", PublicKey: keys.Public, Threshold: 2}, base: directory.Directory{Epoch: 1, Keys: keys}}
-	for i, s := range shares {
+	c := &centre{
+		network: directory.Network{Name: "n", Quorum: 2},
+		base:    directory.Directory{Policy: directory.FirstPolicy()},
+	}
+	for i := range 3 {
 		at := []string{"/ip4/127.0.0.1/tcp/1"}
-		c.base.Servers = append(c.base.Servers, directory.Server{
-			Index: s.Index(), Name: fmt.Sprint(i), Key: wire.PeerOf(key(byte(i + 1))), Addresses: at, Recipient: id.Recipient(), Share: s.Public(),
-		})
-		c.network.Servers = append(c.network.Servers, directory.NetworkServer{Index: s.Index(), Name: fmt.Sprint(i), Key: wire.PeerOf(key(byte(i + 1))), Addresses: at})
+		index, name, peer := oprf.Index(i+1), fmt.Sprint(i), wire.PeerOf(key(byte(i+1)))
+		c.base.Servers = append(c.base.Servers, directory.Server{Index: index, Name: name, Key: peer, Addresses: at, Recipient: id.Recipient()})
+		c.network.Servers = append(c.network.Servers, directory.NetworkServer{Index: index, Name: name, Key: peer, Addresses: at})
 	}
 	for i, id2 := range []directory.AgencyID{"boulder-so", "denver-pd"} {
 		c.base.Agencies = append(c.base.Agencies, directory.Agency{
@@ -51,12 +49,13 @@ func newCentre(t *testing.T) *centre {
 	return c
 }
 
-// version is the network's directory at a version, with one thing changed.
-func (c *centre) version(t *testing.T, n uint64, change func(*directory.Directory)) *wire.SignedDirectory {
+// version is the network's directory at a version, with one thing changed, as
+// two of its servers sign it.
+func (c *centre) version(t *testing.T, n uint64, change func(*directory.Directory), by ...byte) *wire.SignedDirectory {
 	t.Helper()
 	d := c.base
 	d.Version = n
-	d.Agencies = append([]directory.Agency{}, d.Agencies...)
+	d.Agencies, d.Servers = slices.Clone(d.Agencies), slices.Clone(d.Servers)
 	if change != nil {
 		change(&d)
 	}
@@ -64,8 +63,11 @@ func (c *centre) version(t *testing.T, n uint64, change func(*directory.Director
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(by) == 0 {
+		by = []byte{1, 2}
+	}
 	s := &wire.SignedDirectory{Directory: b}
-	for i := byte(1); i <= 2; i++ {
+	for _, i := range by {
 		s.Endorsements = append(s.Endorsements, &wire.Endorsement{Server: uint32(i), Signature: directory.Endorse(key(i), b)})
 	}
 	return s
@@ -73,26 +75,26 @@ func (c *centre) version(t *testing.T, n uint64, change func(*directory.Director
 
 func (c *centre) take(t *testing.T, r *Roster, s *wire.SignedDirectory) {
 	t.Helper()
-	d, err := r.Check(s)
-	if err != nil || d == nil {
-		t.Fatalf("Check = %v, %v", d, err)
+	chain, taken, err := r.Take(s)
+	if err != nil || !taken {
+		t.Fatalf("Take = %t, %v", taken, err)
 	}
-	r.Set(d, s)
+	r.Set(chain)
 }
 
 func TestAnOldOrForkedDirectoryIsRefused(t *testing.T) {
 	c := newCentre(t)
 	r := NewRoster(c.network)
 	c.take(t, r, c.version(t, 3, nil))
-	if _, err := r.Check(c.version(t, 2, nil)); !errors.Is(err, ErrStale) {
-		t.Errorf("an older version: %v, want %v", err, ErrStale)
+	if _, _, err := r.Take(c.version(t, 2, nil)); !errors.Is(err, directory.ErrStale) {
+		t.Errorf("an older version: %v, want %v", err, directory.ErrStale)
 	}
 	fork := c.version(t, 3, func(d *directory.Directory) { d.Agencies = d.Agencies[:1] })
-	if _, err := r.Check(fork); !errors.Is(err, ErrForked) {
-		t.Errorf("another of the same version: %v, want %v", err, ErrForked)
+	if _, _, err := r.Take(fork); !errors.Is(err, directory.ErrForked) {
+		t.Errorf("another of the same version: %v, want %v", err, directory.ErrForked)
 	}
-	if d, err := r.Check(c.version(t, 3, nil)); d != nil || err != nil {
-		t.Errorf("the same again: %v, %v; want nothing", d, err)
+	if _, taken, err := r.Take(c.version(t, 3, nil)); taken || err != nil {
+		t.Errorf("the same again: taken %t, %v; want nothing", taken, err)
 	}
 	c.take(t, r, c.version(t, 4, nil))
 	if got := r.Directory().Version; got != 4 {
@@ -100,17 +102,31 @@ func TestAnOldOrForkedDirectoryIsRefused(t *testing.T) {
 	}
 }
 
-func TestAMajorityCannotReplaceTheTokenKey(t *testing.T) {
-	c, other := newCentre(t), newCentre(t)
+// TestTheServersOfADirectoryAreAskedFromThenOn: a server that the directory
+// adds has a role, is followed, and endorses what comes next; one that left
+// has neither role nor voice.
+func TestTheServersOfADirectoryAreAskedFromThenOn(t *testing.T) {
+	c := newCentre(t)
 	r := NewRoster(c.network)
-	for name, change := range map[string]func(*directory.Directory){
-		"another key":   func(d *directory.Directory) { d.Keys, d.Servers = other.base.Keys, other.base.Servers },
-		"another epoch": func(d *directory.Directory) { d.Epoch = 2 },
-	} {
-		if _, err := r.Check(c.version(t, 5, change)); !errors.Is(err, ErrKeys) {
-			t.Errorf("%s: %v, want %v", name, err, ErrKeys)
-		}
+	moved := func(d *directory.Directory) {
+		fourth := d.Servers[0]
+		fourth.Index, fourth.Key = 4, wire.PeerOf(key(4))
+		d.Servers = append(d.Servers[1:], fourth)
 	}
+	c.take(t, r, c.version(t, 1, moved))
+	if got := r.Role(wire.PeerOf(key(4))); got != wire.RegistryServer {
+		t.Errorf("the new server's role is %d, want that of a registry server", got)
+	}
+	if got := r.Role(wire.PeerOf(key(1))); got != wire.Nobody {
+		t.Errorf("the role of the server that left is %d, want none", got)
+	}
+	if got := r.Servers(); len(got) != 3 || got[2].Index != 4 {
+		t.Errorf("servers asked: %v, want 2, 3 and 4", got)
+	}
+	if _, _, err := r.Take(c.version(t, 2, moved, 1, 2)); !errors.Is(err, directory.ErrNotEndorsed) {
+		t.Errorf("endorsed by one that left: %v, want %v", err, directory.ErrNotEndorsed)
+	}
+	c.take(t, r, c.version(t, 2, moved, 2, 4))
 }
 
 func TestOnlyActiveMembersAndServersHaveARole(t *testing.T) {

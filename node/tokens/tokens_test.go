@@ -72,7 +72,7 @@ func registry(t *testing.T, threshold, n int) ([]*server, *Client, *bytes.Buffer
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &directory.Directory{Epoch: 1, Keys: keys}
+	d := &directory.Directory{Epochs: []directory.KeyEpoch{{Epoch: 1, Generation: 1, Keys: keys}}}
 	open := host(t, 100)
 	var servers []*server
 	for i, share := range shares {
@@ -84,7 +84,7 @@ func registry(t *testing.T, threshold, n int) ([]*server, *Client, *bytes.Buffer
 		}
 		servers = append(servers, s)
 		d.Servers = append(d.Servers, directory.Server{
-			Index: share.Index(), Name: fmt.Sprintf("server-%d", i+1), Key: h.Peer(), Share: share.Public(),
+			Index: share.Index(), Name: fmt.Sprintf("server-%d", i+1), Key: h.Peer(),
 		})
 	}
 	var log bytes.Buffer
