@@ -46,7 +46,7 @@ func (o *Operator) Await(ctx context.Context, shows func(*directory.Directory) b
 	answers := make(chan answer, len(servers))
 	for _, s := range servers {
 		go func() {
-			d, err := o.awaitShown(ctx, s.Key, shows)
+			_, d, err := o.followTo(ctx, s.Key, shows)
 			if err != nil {
 				err = fmt.Errorf("registry server %s: %w", s.Name, err)
 			}
@@ -64,36 +64,42 @@ func (o *Operator) Await(ctx context.Context, shows func(*directory.Directory) b
 	return nil, fmt.Errorf("%w: %w", ErrUnconfirmed, errors.Join(errs...))
 }
 
-// awaitShown follows one server's directories until one shows what is wanted.
-func (o *Operator) awaitShown(ctx context.Context, server wire.Peer, shows func(*directory.Directory) bool) (*directory.Directory, error) {
+// followTo follows one server's directories, from the servers of the network
+// file on and by the chain of signatures, until one shows what is wanted. The
+// last of what is there already is the newest. It returns all that led to it.
+func (o *Operator) followTo(ctx context.Context, server wire.Peer, shows func(*directory.Directory) bool) ([]*wire.SignedDirectory, *directory.Directory, error) {
 	st, err := o.host.Open(ctx, server, wire.ProtocolDirectory)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { st.Reset(wire.CodeTimeout) })
 	defer stop()
 	defer st.Reset(wire.CodeNone)
 	if err := st.Send(&wire.FollowDirectory{}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	// From the servers of the network file on, by the chain of signatures. The
-	// last of what is there already is the newest.
-	chain := directory.NewChain(o.network)
+	chain, handovers := directory.NewChain(o.network), []*wire.SignedDirectory(nil)
 	for {
 		var u wire.DirectoryUpdate
 		if err := st.Receive(&u); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if u.Signed == nil {
 			continue // a heartbeat
 		}
 		if chain, _, err = chain.Take(u.Signed); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		o.follow(chain)
-		if !u.More && shows(chain.Directory()) {
-			return chain.Directory(), nil
+		if u.More {
+			handovers = append(handovers, u.Signed)
+			continue
 		}
+		if shows(chain.Directory()) {
+			return append(handovers, u.Signed), chain.Directory(), nil
+		}
+		// Whether others are trusted after it, the next one may depend upon.
+		handovers = append(handovers, u.Signed)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"interlock/crypto/vault"
 	"interlock/protocol/directory"
 	"interlock/protocol/invitation"
@@ -239,19 +241,27 @@ func (o *Operator) ask(ctx context.Context, request *wire.OperateRequest) (*wire
 }
 
 func (o *Operator) askOne(ctx context.Context, server wire.Peer, request *wire.OperateRequest) (*wire.OperateResponse, error) {
-	st, err := o.host.Open(ctx, server, wire.ProtocolOperate)
-	if err != nil {
+	var response wire.OperateResponse
+	if err := o.askOnce(ctx, server, wire.ProtocolOperate, request, &response); err != nil {
 		return nil, err
+	}
+	return &response, nil
+}
+
+// askOnce sends one server a request and reads the answer.
+func (o *Operator) askOnce(ctx context.Context, server wire.Peer, p wire.Protocol, request, response proto.Message) error {
+	st, err := o.host.Open(ctx, server, p)
+	if err != nil {
+		return err
 	}
 	stop := context.AfterFunc(ctx, func() { st.Reset(wire.CodeTimeout) })
 	defer stop()
 	defer st.Reset(wire.CodeNone) // no effect on one that was closed
 	if err := st.Send(request); err != nil {
-		return nil, err
+		return err
 	}
-	var response wire.OperateResponse
-	if err := st.Receive(&response); err != nil {
-		return nil, err
+	if err := st.Receive(response); err != nil {
+		return err
 	}
-	return &response, st.Close()
+	return st.Close()
 }
