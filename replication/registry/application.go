@@ -83,16 +83,10 @@ func (s *State) checkHolder(a directory.Agency, m *wire.Application) error {
 		return nil
 	}
 	held := s.agencies[i].agency.Key
-	if len(m.Replaces) > 0 {
-		if string(m.Replaces) != string(held[:]) || held == a.Key {
-			return ErrTaken
-		}
+	if held == a.Key || string(m.Replaces) == string(held[:]) {
 		return nil
 	}
-	if held != a.Key {
-		return ErrTaken
-	}
-	return nil
+	return ErrTaken
 }
 
 // follows reports whether m, an application of the same agency, asks for

@@ -1,0 +1,95 @@
+package registry
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"interlock/protocol/directory"
+	"interlock/protocol/wire"
+)
+
+func sameMessage(a, b proto.Message) bool { return proto.Equal(a, b) }
+
+// entry is one of the record, from the end where i is negative.
+func (l *log) entry(i int) *wire.RecordEntry {
+	l.t.Helper()
+	if i < 0 {
+		i += int(l.Record().Size())
+	}
+	b, err := l.Record().Entry(uint64(i))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var e wire.RecordEntry
+	if err := wire.Unmarshal(b, &e); err != nil {
+		l.t.Fatal(err)
+	}
+	return &e
+}
+
+func TestEverythingOfWeightIsInTheRecord(t *testing.T) {
+	n := newNetwork(t, 3, 2)
+	l, denver := n.log(t), seeded("agency", 0)
+	written := func(what string, c *wire.Command, fits func(*wire.RecordEntry) bool) {
+		t.Helper()
+		size := l.Record().Size()
+		c.Time = 1234
+		l.takes(c)
+		for i := size; i < l.Record().Size(); i++ {
+			if e := l.entry(int(i)); fits(e) && e.Index == l.index && e.Time == 1234 {
+				return
+			}
+		}
+		t.Fatalf("%s is not in the record", what)
+	}
+	decision := func(d *wire.Decision) func(*wire.RecordEntry) bool {
+		return func(e *wire.RecordEntry) bool { return sameMessage(e.GetDecision(), d) }
+	}
+	decided := func(what string, d *wire.Decision) {
+		t.Helper()
+		written(what, decides(d), decision(d))
+	}
+	decided("an invitation", n.invitation(0, denver, 9))
+	a := n.application(denver, "denver-pd", "", 1)
+	written("an application", applies(a), func(e *wire.RecordEntry) bool { return sameMessage(e.GetApplication(), a) })
+	decided("a refusal", n.decision(l.State, 0, Refuse, denver, "no"))
+	l.takes(applies(n.application(denver, "denver-pd", "desk", 1)))
+	decided("a first approval", n.decision(l.State, 0, Approve, denver, ""))
+	decided("a second approval", n.decision(l.State, 1, Approve, denver, ""))
+	decided("a motion", n.motion(l.State, 0, policies(7)))
+	decided("its approval", n.onMotion(l.State, 1, Approve))
+	decided("a suspension", n.decision(l.State, 0, Suspend, denver, "left"))
+	l.performs()
+	key, err := directory.EpochOf(l.entry(-1).GetKey())
+	if err != nil || key.Keys.Public != l.Directory().Epochs[0].Keys.Public {
+		t.Fatalf("the key is not in the record: %v", err)
+	}
+}
+
+func TestTheDirectorySignsTheRecord(t *testing.T) {
+	n := newNetwork(t, 3, 2)
+	l := n.founded(t, 1)
+	check := func() {
+		t.Helper()
+		d, err := directory.Decode(l.encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Record != directory.Head(l.Record().Head()) || d.Version != l.Version() {
+			t.Fatalf("version %d of %d signs another record than there is", d.Version, l.Version())
+		}
+	}
+	check()
+	l.invite(n, seeded("agency", 0))
+	check()
+	l.takes(applies(n.application(seeded("agency", 0), "denver-pd", "", 1)))
+	check()
+	l.publish(n, 1, 2)
+	check()
+	l.carries(n, reshares(2))
+	l.performs()
+	check()
+	l.restart()
+	check()
+}
