@@ -81,14 +81,11 @@ func TestAQRCodeIsReadBack(t *testing.T) {
 		"one server":        text(t, invite(t, network(1))),
 		"three servers":     text(t, invite(t, network(3))),
 		"five servers":      text(t, invite(t, network(5))),
-		"31 servers":        text(t, invite(t, network(31))),
 		"version 6":         strings.Repeat("VERSION6:", 17),
 		"version 9":         strings.Repeat("V", 260),
 		"version 10":        strings.Repeat("V", 263),
 		"version 26":        strings.Repeat("Z", 1_542),
-		"version 27":        strings.Repeat("Z", 1_637),
 		"the most at M":     strings.Repeat("7", 3_391),
-		"the least at L":    strings.Repeat("K", 3_392),
 		"the most there is": strings.Repeat("+", MaxQR),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -118,11 +115,15 @@ func TestHowLargeAnInvitationIsAsAQRCode(t *testing.T) {
 		version int
 		low     bool
 	}{1: {11, false}, 3: {15, false}, 31: {38, false}} {
-		picture, err := QR(text(t, invite(t, network(servers))))
+		written := text(t, invite(t, network(servers)))
+		picture, err := QR(written)
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := seen(t, picture)
+		if got, err := readQR(m); err != nil || got != written {
+			t.Errorf("%d servers: read %q, %v", servers, got, err)
+		}
 		low, _, err := m.format()
 		if err != nil {
 			t.Fatal(err)
