@@ -14,6 +14,7 @@ type cli struct {
 	Extract  extractCmd  `cmd:"" help:"Print the identifiers in text, mail (.eml) and CSV files."`
 	Node     nodeCmd     `cmd:"" help:"Run an agency's node."`
 	Registry registryCmd `cmd:"" help:"Run a registry server, and decide as its operator."`
+	Audit    auditCmd    `cmd:"" help:"Verify the registry's record offline."`
 	Help     helpCmd     `cmd:"" help:"Show help for a command, for example: interlock help node run."`
 }
 

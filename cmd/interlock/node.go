@@ -20,6 +20,7 @@ import (
 	"interlock/node"
 	"interlock/node/control"
 	"interlock/protocol/directory"
+	"interlock/protocol/invitation"
 )
 
 type nodeCmd struct {
@@ -77,20 +78,24 @@ type nodeInitCmd struct {
 	Region       string   `default:"US" help:"Country in which telephone numbers without a country code are read."`
 	Listen       []string `default:"/ip4/0.0.0.0/tcp/4101,/ip4/0.0.0.0/udp/4101/quic-v1" help:"Multiaddrs to listen on."`
 	Address      []string `help:"Multiaddrs at which other members reach this node, for example /dns4/interlock.denver.example/tcp/4101."`
-	Network      string   `required:"" type:"path" help:"The network file that the registry's operators hand out."`
+	Invitation   string   `required:"" help:"The invitation that an operator gave you, or @FILE with it."`
 	Web          string   `default:"127.0.0.1:8443" help:"host:port of the officers' pages."`
 	Origin       string   `default:"https://localhost:8443" help:"What officers type into their browser."`
 	Passphrase   bool     `help:"Seal the keys under a passphrase instead of a key file."`
 }
 
 func (c nodeInitCmd) Run(out io.Writer, errs stderr) error {
+	invited, err := readInvitation(c.Invitation)
+	if err != nil {
+		return err
+	}
+	defer invited.Destroy()
 	cfg := node.Config{
 		Agency: c.Agency, Name: c.Name, Jurisdiction: c.Jurisdiction, Contact: c.Contact, Region: c.Region,
-		Listen: c.Listen, Addresses: c.Address, Network: c.Network, Unlock: unlockFile,
+		Listen: c.Listen, Addresses: c.Address, Network: "network.toml", Unlock: unlockFile,
 		Web: node.Web{Listen: c.Web, Origin: c.Origin},
 	}
 	var lock vault.Lock
-	var err error
 	if c.Passphrase {
 		cfg.Unlock = ""
 		lock, err = unlock(c.Dir, "", os.Stdin, errs)
@@ -100,11 +105,23 @@ func (c nodeInitCmd) Run(out io.Writer, errs stderr) error {
 	if err != nil {
 		return err
 	}
-	if err := node.Init(c.Dir, cfg, lock); err != nil {
+	if err := node.Init(c.Dir, cfg, lock, invited); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "The node of %s is ready in %s.\nNext: look at node.toml, then `interlock node enrol --dir %s`.\n", c.Name, c.Dir, c.Dir)
 	return nil
+}
+
+// readInvitation parses an invitation given as it is, or in a file.
+func readInvitation(text string) (invitation.Invitation, error) {
+	if path, ok := strings.CutPrefix(text, "@"); ok {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return invitation.Invitation{}, err
+		}
+		text = string(b)
+	}
+	return invitation.Parse(text)
 }
 
 type nodeEnrolCmd struct {

@@ -10,19 +10,25 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"interlock/protocol/directory"
 	"interlock/replication/centre"
 )
 
 type registryCmd struct {
-	Init      registryInitCmd      `cmd:"" help:"Found a network: a folder for each server, keys for each operator, and the network file that agencies pin."`
+	Server    registryServerCmd    `cmd:"" help:"Make a server's keys on its own machine, and its card for the founding."`
+	Operator  registryOperatorCmd  `cmd:"" help:"Make an operator's keys, and the card for the founding."`
+	Found     registryFoundCmd     `cmd:"" help:"Found a network from the cards of its servers and operators."`
+	Init      registryInitCmd      `cmd:"" help:"Rehearse: make every key on this machine and found a network."`
 	Run       registryRunCmd       `cmd:"" help:"Run one server until it is interrupted."`
 	Status    registryStatusCmd    `cmd:"" help:"Show how the registry stands, and its agencies."`
 	Operators registryOperatorsCmd `cmd:"" help:"List who may decide."`
+	Invite    registryInviteCmd    `cmd:"" help:"Make an invitation: all that an agency needs to enrol, once."`
 	Pending   registryPendingCmd   `cmd:"" help:"List the applications that wait."`
 	Approve   registryApproveCmd   `cmd:"" help:"Approve an application. Two operators have to; then the agency is a member."`
 	Refuse    registryRefuseCmd    `cmd:"" help:"Turn an application down. One operator is enough."`
 	Suspend   registrySuspendCmd   `cmd:"" help:"Cut a member off at once. One operator is enough."`
+	Clear     registryClearCmd     `cmd:"" help:"End the throttling of a member whose demand was unusual."`
+	Motion    registryMotionCmd    `cmd:"" help:"Put what takes two operators, and decide upon it: servers, keys, operators, policy, agencies."`
+	Record    registryRecordCmd    `cmd:"" help:"Show or export the record of everything that was decided and evaluated."`
 }
 
 type registryInitCmd struct {
@@ -30,11 +36,11 @@ type registryInitCmd struct {
 	Dir       string   `required:"" type:"path" help:"The folder to make."`
 	Server    []string `required:"" sep:"none" placeholder:"NAME=ADDRESS,…" help:"A server's name and the multiaddrs where others reach it, for example \"Denver=/dns4/r1.example.org/tcp/4001\". Once for each server; three or five."`
 	Threshold int      `required:"" help:"How many servers have to work together for a token. Fewer learn nothing."`
-	Operator  []string `required:"" sep:"none" placeholder:"NAME" help:"An operator's short name. Once for each; at least two."`
+	Operator  []string `required:"" sep:"none" placeholder:"NAME" help:"An operator's short name. Once for each; at least two, each with every role."`
 }
 
 func (c registryInitCmd) Run(out io.Writer) error {
-	f := centre.Founding{Name: c.Name, Dir: c.Dir, Threshold: c.Threshold, Operators: c.Operator}
+	f := centre.Rehearsal{Name: c.Name, Dir: c.Dir, Threshold: c.Threshold, Operators: c.Operator}
 	for _, text := range c.Server {
 		s, err := parseServer(text)
 		if err != nil {
@@ -42,7 +48,7 @@ func (c registryInitCmd) Run(out io.Writer) error {
 		}
 		f.Servers = append(f.Servers, s)
 	}
-	network, err := centre.Found(f)
+	network, err := centre.Rehearse(f)
 	if err != nil {
 		return err
 	}
@@ -54,11 +60,12 @@ func (c registryInitCmd) Run(out io.Writer) error {
 	for _, name := range c.Operator {
 		fmt.Fprintf(w, "operators/%s.age, .key\tthe keys of %s; hand both over, and keep no copy\n", name, name)
 	}
-	fmt.Fprintf(w, "network.toml\tfor every agency and operator; it is public\n")
+	fmt.Fprintf(w, "network.toml\tfor every operator and auditor; it is public\n")
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprint(out, "\nThis machine has held every key for a moment. Erase the folder when everything has been moved.\n")
+	fmt.Fprint(out, "\nThe servers make the token key among themselves when they first run. This machine has held every identity\n"+
+		"for a moment: erase the folder when everything has been moved, or found with cards made on each machine instead.\n")
 	return nil
 }
 
@@ -69,8 +76,13 @@ func parseServer(text string) (centre.FoundingServer, error) {
 	if !ok || name == "" || list == "" {
 		return centre.FoundingServer{}, fmt.Errorf("--server %q: want NAME=ADDRESS,… for example Denver=/ip4/192.0.2.1/tcp/4001", text)
 	}
-	s := centre.FoundingServer{Name: name, Addresses: strings.Split(list, ",")}
-	for _, a := range s.Addresses {
+	addresses := strings.Split(list, ",")
+	return centre.FoundingServer{Name: name, Addresses: addresses, Listen: listenFor(addresses)}, nil
+}
+
+// listenFor is where to listen to be reached at some addresses.
+func listenFor(addresses []string) (list []string) {
+	for _, a := range addresses {
 		listen := a
 		if parts := strings.SplitN(a, "/", 4); len(parts) == 4 && strings.HasPrefix(parts[1], "dns") {
 			any := "/ip4/0.0.0.0/"
@@ -79,9 +91,9 @@ func parseServer(text string) (centre.FoundingServer, error) {
 			}
 			listen = any + parts[3]
 		}
-		s.Listen = append(s.Listen, listen)
+		list = append(list, listen)
 	}
-	return s, nil
+	return list
 }
 
 type registryRunCmd struct {
@@ -108,7 +120,11 @@ func (c registryRunCmd) Run(ctx context.Context, out io.Writer, errs stderr) err
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Registry server %d listens on %s\n", s.Index(), strings.Join(s.Addresses(), " and "))
+	which := fmt.Sprintf("Registry server %d", s.Index())
+	if s.Index() == 0 {
+		which = "Registry server without a number (it waits to be added)"
+	}
+	fmt.Fprintf(out, "%s listens on %s\n", which, strings.Join(s.Addresses(), " and "))
 	<-ctx.Done()
 	return s.Close()
 }
@@ -153,27 +169,7 @@ func (c registryStatusCmd) Run(ctx context.Context, out io.Writer) error {
 		if c.JSON {
 			return json.NewEncoder(out).Encode(registryReport(st))
 		}
-		leader := st.Leader + " leads"
-		if st.Leader == "" {
-			leader = "no server leads; this is what " + st.Asked + " knew last"
-		}
-		w := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)
-		fmt.Fprintf(w, "servers\t%s\n", strings.Join(st.Servers, ", "))
-		fmt.Fprintf(w, "leader\t%s\n", leader)
-		fmt.Fprintf(w, "directory\tversion %d, signed by %d of %d servers\n", st.Version, st.Endorsed, len(st.Servers))
-		fmt.Fprintf(w, "agencies\t%d\n", len(st.Agencies))
-		fmt.Fprintf(w, "applications\t%d\n", len(st.Pending))
-		if len(st.Agencies) > 0 {
-			fmt.Fprintln(w, "\nID\tNAME\tJURISDICTION\tSTATUS\tDECIDED BY")
-		}
-		for _, a := range st.Agencies {
-			decided := strings.Join(a.Approvals, ", ")
-			if a.Agency.Status == directory.Suspended {
-				decided = a.By + ": " + a.Reason
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.Agency.ID, a.Agency.Name, a.Agency.Jurisdiction, a.Agency.Status, decided)
-		}
-		return w.Flush()
+		return showStatus(out, st)
 	})
 }
 
@@ -182,9 +178,9 @@ type registryOperatorsCmd struct{ asOperator }
 func (c registryOperatorsCmd) Run(ctx context.Context, out io.Writer) error {
 	return c.with(ctx, func(_ context.Context, _ *centre.Operator, st *centre.Status) error {
 		w := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)
-		fmt.Fprintln(w, "NAME\tKEY")
+		fmt.Fprintln(w, "NAME\tROLES\tKEY")
 		for _, o := range st.Operators {
-			fmt.Fprintf(w, "%s\t%x\n", o.Name, o.Key[:])
+			fmt.Fprintf(w, "%s\t%s\t%s\n", o.Name, o.Roles, o.Key.Hex())
 		}
 		return w.Flush()
 	})
@@ -216,51 +212,4 @@ func (c registryPendingCmd) Run(ctx context.Context, out io.Writer) error {
 		}
 		return w.Flush()
 	})
-}
-
-// registryStatus is the status as JSON.
-type registryStatus struct {
-	Version  uint64           `json:"version"`
-	Endorsed int              `json:"endorsed"`
-	Leader   string           `json:"leader"`
-	Asked    string           `json:"asked"`
-	Applied  uint64           `json:"applied"`
-	Servers  []string         `json:"servers"`
-	Agencies []registryAgency `json:"agencies"`
-	Pending  []registryAgency `json:"pending"`
-}
-
-type registryAgency struct {
-	ID           directory.AgencyID `json:"id"`
-	Name         string             `json:"name"`
-	Jurisdiction string             `json:"jurisdiction"`
-	Contact      string             `json:"contact"`
-	Status       string             `json:"status"`
-	Hash         string             `json:"hash"`
-	Applied      time.Time          `json:"applied"`
-	ApprovedBy   []string           `json:"approved_by"`
-	SuspendedBy  string             `json:"suspended_by,omitempty"`
-	Reason       string             `json:"reason,omitempty"`
-}
-
-func registryReport(st *centre.Status) registryStatus {
-	r := registryStatus{
-		Version: st.Version, Endorsed: st.Endorsed, Leader: st.Leader, Asked: st.Asked, Applied: st.Applied, Servers: st.Servers,
-		Agencies: []registryAgency{}, Pending: []registryAgency{},
-	}
-	for _, a := range st.Agencies {
-		r.Agencies = append(r.Agencies, reportAgency(a))
-	}
-	for _, a := range st.Pending {
-		r.Pending = append(r.Pending, reportAgency(a))
-	}
-	return r
-}
-
-func reportAgency(a centre.Subject) registryAgency {
-	return registryAgency{
-		ID: a.Agency.ID, Name: a.Agency.Name, Jurisdiction: a.Agency.Jurisdiction, Contact: a.Agency.Contact,
-		Status: a.Agency.Status.String(), Hash: fmt.Sprintf("%x", a.Hash[:]), Applied: a.Applied.UTC(),
-		ApprovedBy: a.Approvals, SuspendedBy: a.By, Reason: a.Reason,
-	}
 }
