@@ -24,7 +24,10 @@ type Chain struct {
 }
 
 // NewChain trusts the servers that a network pins.
-func NewChain(n Network) Chain { return Chain{trust: n.Trust()} }
+func NewChain(n Network) Chain { return FromTrust(n.Trust()) }
+
+// FromTrust trusts these servers for the first directory.
+func FromTrust(t Trust) Chain { return Chain{trust: t} }
 
 // Resume returns the chain of somebody who took a directory before and has kept
 // it where nobody else writes.

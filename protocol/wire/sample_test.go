@@ -81,6 +81,8 @@ func value(t testing.TB, blank protoreflect.Value, fd protoreflect.FieldDescript
 	switch fd.Kind() {
 	case protoreflect.MessageKind:
 		return protoreflect.ValueOfMessage(filled(t, blank.Message().Interface()).ProtoReflect())
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(true)
 	case protoreflect.Uint32Kind:
 		return protoreflect.ValueOfUint32(1 << 20)
 	case protoreflect.Uint64Kind:

@@ -118,7 +118,8 @@ func (s *Server) start(ctx context.Context, o Options, folder *cluster.Folder) (
 	if err := s.published.load(o.Config.path(directoryFile), s.secrets.foundation.Hash); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	self, err := s.awaitNumber(ctx, o)
+	if err != nil {
 		return err
 	}
 	if s.host, err = link.New(link.Options{
@@ -126,7 +127,9 @@ func (s *Server) start(ctx context.Context, o Options, folder *cluster.Folder) (
 	}); err != nil {
 		return err
 	}
-	c, err := cluster.Open(cluster.Options{Folder: folder, Host: s.host, Genesis: s.secrets.genesis, Timing: o.Timing, Log: s.log})
+	c, err := cluster.Open(cluster.Options{
+		Folder: folder, Host: s.host, Genesis: s.secrets.genesis, Self: self, Servers: s.known(), Timing: o.Timing, Log: s.log,
+	})
 	if err != nil {
 		return err
 	}

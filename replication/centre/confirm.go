@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"interlock/protocol/directory"
+	"interlock/protocol/link"
 	"interlock/protocol/wire"
 )
 
@@ -64,11 +65,19 @@ func (o *Operator) Await(ctx context.Context, shows func(*directory.Directory) b
 	return nil, fmt.Errorf("%w: %w", ErrUnconfirmed, errors.Join(errs...))
 }
 
-// followTo follows one server's directories, from the servers of the network
-// file on and by the chain of signatures, until one shows what is wanted. The
-// last of what is there already is the newest. It returns all that led to it.
+// followTo is followDirectory from the servers of the network file on.
 func (o *Operator) followTo(ctx context.Context, server wire.Peer, shows func(*directory.Directory) bool) ([]*wire.SignedDirectory, *directory.Directory, error) {
-	st, err := o.host.Open(ctx, server, wire.ProtocolDirectory)
+	return followDirectory(ctx, o.host, server, directory.NewChain(o.network), func(c directory.Chain) bool {
+		o.follow(c)
+		return shows(c.Directory())
+	})
+}
+
+// followDirectory follows one server's directories by the chain of signatures
+// until one shows what is wanted, by default the newest. The last of what is
+// there already is the newest. It returns all that led to it.
+func followDirectory(ctx context.Context, host *link.Host, server wire.Peer, chain directory.Chain, shows func(directory.Chain) bool) ([]*wire.SignedDirectory, *directory.Directory, error) {
+	st, err := host.Open(ctx, server, wire.ProtocolDirectory)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,7 +87,7 @@ func (o *Operator) followTo(ctx context.Context, server wire.Peer, shows func(*d
 	if err := st.Send(&wire.FollowDirectory{}); err != nil {
 		return nil, nil, err
 	}
-	chain, handovers := directory.NewChain(o.network), []*wire.SignedDirectory(nil)
+	var led []*wire.SignedDirectory
 	for {
 		var u wire.DirectoryUpdate
 		if err := st.Receive(&u); err != nil {
@@ -90,16 +99,10 @@ func (o *Operator) followTo(ctx context.Context, server wire.Peer, shows func(*d
 		if chain, _, err = chain.Take(u.Signed); err != nil {
 			return nil, nil, err
 		}
-		o.follow(chain)
-		if u.More {
-			handovers = append(handovers, u.Signed)
-			continue
+		led = append(led, u.Signed)
+		if !u.More && (shows == nil || shows(chain)) {
+			return led, chain.Directory(), nil
 		}
-		if shows(chain.Directory()) {
-			return append(handovers, u.Signed), chain.Directory(), nil
-		}
-		// Whether others are trusted after it, the next one may depend upon.
-		handovers = append(handovers, u.Signed)
 	}
 }
 

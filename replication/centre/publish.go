@@ -109,13 +109,21 @@ func (s *Server) show(signed *wire.SignedDirectory) error {
 	if shown != nil && d.Version <= shown.Version {
 		return nil // replayed from the log
 	}
+	if err := s.keepPublished(signed, d); err != nil {
+		return err
+	}
+	s.activity.keep(func(p wire.Peer) bool { _, member := d.AgencyOf(p); return member })
+	s.log.Info("directory published", "server", s.Index(), "version", d.Version, "agencies", len(d.Agencies))
+	return nil
+}
+
+// keepPublished makes a directory the newest one, here and on the disk.
+func (s *Server) keepPublished(signed *wire.SignedDirectory, d *directory.Directory) error {
 	b, err := wire.Marshal(signed)
 	if err != nil {
 		return fmt.Errorf("encode directory: %w", err)
 	}
 	s.published.set(signed, d)
-	s.activity.keep(func(p wire.Peer) bool { _, member := d.AgencyOf(p); return member })
-	s.log.Info("directory published", "server", s.Index(), "version", d.Version, "agencies", len(d.Agencies))
 	return writeFile(s.config.path(directoryFile), b, 0o600)
 }
 

@@ -1,0 +1,91 @@
+package centre
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"interlock/crypto/oprf"
+	"interlock/protocol/directory"
+	"interlock/protocol/link"
+	"interlock/protocol/wire"
+)
+
+// askToJoin is how often a server that waits to be added asks.
+const askToJoin = 2 * time.Second
+
+// number is this server's in the newest directory that it has seen, or in the
+// founding document; 0 for none.
+func (s *Server) number(key wire.Peer) oprf.Index {
+	for _, m := range s.known() {
+		if m.Key == key {
+			return m.Index
+		}
+	}
+	return 0
+}
+
+// known are the network's servers as far as the disk has it.
+func (s *Server) known() []directory.Server {
+	if d := s.published.directory(); d != nil {
+		return d.Servers
+	}
+	return s.secrets.foundation.Founders
+}
+
+// awaitNumber returns this server's number. One that is not among the servers
+// it knows waits until operators have added it: it follows the directory from
+// the founders on, by the chain of signatures.
+func (s *Server) awaitNumber(ctx context.Context, o Options) (oprf.Index, error) {
+	key := wire.PeerOf(s.secrets.keys.Signing)
+	if n := s.number(key); n != 0 {
+		return n, ctx.Err()
+	}
+	host, err := link.New(link.Options{Key: s.secrets.keys.Signing, Cut: o.Cut, Log: s.log, Roles: func(p wire.Peer) wire.Role {
+		for _, m := range s.known() {
+			if m.Key == p {
+				return wire.RegistryServer
+			}
+		}
+		return wire.Nobody
+	}})
+	if err != nil {
+		return 0, err
+	}
+	err = s.followToNumber(ctx, host, key)
+	return s.number(key), errors.Join(err, host.Close())
+}
+
+func (s *Server) followToNumber(ctx context.Context, host *link.Host, key wire.Peer) error {
+	s.log.Info("registry server waits to be added by two operators")
+	ticker := time.NewTicker(askToJoin)
+	defer ticker.Stop()
+	for {
+		for _, m := range s.known() {
+			if err := host.SetAddresses(m.Key, m.Addresses); err != nil {
+				return err
+			}
+			if err := s.askDirectory(ctx, host, m.Key); err != nil {
+				s.log.Debug("server does not show the directory yet", "cause", err)
+			}
+			if s.number(key) != 0 {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// askDirectory takes the newest directory that a server shows.
+func (s *Server) askDirectory(ctx context.Context, host *link.Host, server wire.Peer) error {
+	f := s.secrets.foundation
+	signed, d, err := followDirectory(ctx, host, server, directory.FromTrust(f.Trust()), nil)
+	if err != nil {
+		return err
+	}
+	return s.keepPublished(signed[len(signed)-1], d)
+}
