@@ -296,8 +296,8 @@ func (s *State) restoreDirectory(m *wire.RegistryState) (err error) {
 	if err != nil {
 		return fmt.Errorf("published directory: %w", err)
 	}
-	if d.Version > s.version {
-		return fmt.Errorf("published directory of version %d", d.Version)
+	if d.Version > s.version || !d.Trust().Equal(s.trusted) {
+		return fmt.Errorf("published directory of version %d, or without its handover", d.Version)
 	}
 	return nil
 }
