@@ -23,9 +23,9 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
-	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 
 	"interlock/crypto/oprf"
+	"interlock/protocol/directory"
 	"interlock/protocol/link"
 	"interlock/protocol/wire"
 	"interlock/replication/registry"
@@ -42,6 +42,12 @@ var (
 	ErrInUse = errors.New("another process is running on this folder")
 	// ErrStateLost says that a folder which took part once has lost its log.
 	ErrStateLost = errors.New("this server's log was lost; restore the folder from its backup before it votes again")
+	// ErrUnsettled says that a folder was left in the middle of a recovery.
+	ErrUnsettled = errors.New("the folder is half rewritten: recover it again, or seed a new one")
+	// ErrOutdated says that the network was recovered without this server.
+	ErrOutdated = errors.New("the network was recovered without this server, whose log has no part in it any more")
+	// ErrRemoved says that this server is none of the network's any more.
+	ErrRemoved = errors.New("this server was removed from the network")
 	// ErrOtherNetwork says that the folder belongs to another network.
 	ErrOtherNetwork = errors.New("the folder belongs to another network")
 )
@@ -51,9 +57,18 @@ type Options struct {
 	Folder  *Folder // claimed; Close releases it
 	Host    *link.Host
 	Genesis *wire.Genesis
-	Self    oprf.Index // this server's number in Genesis
-	Timing  Timing     // zero for the defaults
-	Log     *slog.Logger
+	Self    oprf.Index // this server's number
+	// Servers are the network's as far as the caller knows, from the newest
+	// directory it has: where a server that is new begins to ask. The founders
+	// are known anyhow.
+	Servers []directory.Server
+	// Rejoin lets a folder that has lost its log, or was emptied, begin again
+	// without one. It has no effect on a log that is there.
+	Rejoin bool
+	Timing Timing // zero for the defaults
+	Log    *slog.Logger
+
+	wrap func(logStore) logStore // of tests: a disk that is slow
 }
 
 // Cluster is one server's part in the replication. Its methods may be called
@@ -64,85 +79,123 @@ type Cluster struct {
 	folder    *Folder
 	timing    Timing
 	log       *slog.Logger
-	peers     map[raft.ServerAddress]server
+	roster    *roster
+	part      *membership
 	machine   *machine
 	changed   *broadcast
 	layer     *streamLayer
 	transport *raft.NetworkTransport
 	raft      *raft.Raft
-	journal   *raftboltdb.BoltStore
-	closed    chan struct{}
+	started   chan struct{} // closed once raft is set
+	journal   logStore
+	ctx       context.Context // ends at Close
+	cancel    context.CancelFunc
+	tasks     sync.WaitGroup
 	once      sync.Once // of Close
+
+	changing sync.Mutex                    // held while raft's configuration is changed
+	targets  map[raft.ServerAddress]uint64 // owned by changing: what one without a vote must have applied
 }
 
-// server is one voter.
-type server struct {
-	index oprf.Index
-	peer  wire.Peer
-}
-
-// Open takes part in the cluster, founding it where the folder is new. It
-// takes over the host's raft and propose protocols.
+// Open takes part in the cluster. A founder's new folder founds it; any other
+// waits to be taken in. It takes over the host's raft and propose protocols,
+// and its addresses of the network's servers.
 func Open(o Options) (*Cluster, error) {
 	state, err := registry.New(o.Genesis)
 	if err != nil {
 		return nil, fmt.Errorf("open cluster: %w", err)
 	}
-	if o.Self < 1 || int(o.Self) > len(state.Servers) || state.Servers[o.Self-1].Key != o.Host.Peer() {
-		return nil, fmt.Errorf("open cluster: this key is not that of server %d", o.Self)
+	if err := checkSelf(state.Foundation, server{o.Self, o.Host.Peer()}); err != nil {
+		return nil, fmt.Errorf("open cluster: %w", err)
 	}
 	c := &Cluster{
 		self: o.Self, host: o.Host, folder: o.Folder, timing: o.Timing.orDefault(), log: o.Log,
-		peers: make(map[raft.ServerAddress]server), changed: newBroadcast(), closed: make(chan struct{}),
+		roster: newRoster(), part: &membership{folder: o.Folder}, changed: newBroadcast(),
+		targets: make(map[raft.ServerAddress]uint64), started: make(chan struct{}),
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	for _, s := range state.Servers {
-		c.peers[addressOf(s.Key)] = server{index: s.Index, peer: s.Key}
-	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.learn(state.Servers())
+	c.learn(o.Servers)
 	c.machine = newMachine(state, c.changed.notify)
-	c.layer = newStreamLayer(o.Host, c.peers)
-	if err := c.start(state); err != nil {
+	c.layer = newStreamLayer(o.Host.Peer(), c.dial)
+	if err := c.start(state, o); err != nil {
+		c.cancel()
 		return nil, errors.Join(fmt.Errorf("open cluster: %w", err), c.layer.Close())
 	}
-	o.Host.Handle(wire.ProtocolRaft, c.layer.serve)
+	o.Host.Handle(wire.ProtocolRaft, c.serveReplication)
 	o.Host.Handle(wire.ProtocolPropose, c.serveProposals)
+	c.tasks.Go(c.follow)
+	if c.part.now().waiting {
+		c.tasks.Go(c.join)
+	}
 	return c, nil
 }
 
-func (c *Cluster) start(state *registry.State) (err error) {
-	logger := bridge(c.log, c.peers)
-	if c.journal, err = openLog(c.folder); err != nil {
+func (c *Cluster) start(state *registry.State, o Options) (err error) {
+	log, err := openLog(c.folder)
+	if err != nil {
 		return err
+	}
+	c.journal = log
+	if o.wrap != nil {
+		c.journal = o.wrap(log)
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.journal.Close())
 		}
 	}()
-	snapshots, err := raft.NewFileSnapshotStoreWithLogger(c.folder.path, snapshotsKept, logger)
-	if err != nil {
-		return fmt.Errorf("open snapshots: %w", err)
-	}
 	c.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: c.layer, MaxPool: pooledStreams, MaxRPCsInFlight: rpcsInFlight, Timeout: c.timing.rpc(), Logger: logger,
+		Stream: c.layer, MaxPool: pooledStreams, MaxRPCsInFlight: rpcsInFlight, Timeout: c.timing.rpc(), Logger: c.bridge(),
 	})
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.transport.Close())
 		}
 	}()
-	config := c.timing.config(c.layer.self, logger)
-	if err := found(c.folder, state, config, c.journal, snapshots, c.transport); err != nil {
+	snapshots, err := c.begin(state, o.Rejoin)
+	if err != nil {
 		return err
 	}
-	if c.raft, err = raft.NewRaft(config, c.machine, c.journal, c.journal, snapshots, c.transport); err != nil {
+	if c.raft, err = raft.NewRaft(c.config(), c.machine, c.journal, c.journal, snapshots, c.transport); err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
+	close(c.started)
 	c.raft.RegisterObserver(raft.NewObserver(nil, false, c.observe))
 	c.changed.notify()
 	return nil
+}
+
+func (c *Cluster) bridge() hclog.Logger { return bridge(c.log, c.roster.named) }
+
+func (c *Cluster) config() *raft.Config { return c.timing.config(c.layer.self, c.bridge()) }
+
+// begin makes the folder ready for raft, as its past demands.
+func (c *Cluster) begin(state *registry.State, rejoin bool) (raft.SnapshotStore, error) {
+	how, m, err := c.folder.beginning(state.Foundation, server{c.self, c.host.Peer()}, c.journal, rejoin)
+	if err != nil {
+		return nil, err
+	}
+	if how == joins {
+		// Marked first: whatever happens then, it joins again.
+		if err := errors.Join(c.part.set(m, true), c.folder.clear()); err != nil {
+			return nil, err
+		}
+	}
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(c.folder.path, snapshotsKept, c.bridge())
+	if err != nil {
+		return nil, fmt.Errorf("open snapshots: %w", err)
+	}
+	if how == founds {
+		err = c.found(state, c.config(), snapshots)
+	}
+	if err == nil && how != joins {
+		err = c.part.set(m, false)
+	}
+	return snapshots, err
 }
 
 // observe is called by raft, which must not wait for us.
@@ -172,6 +225,7 @@ func (t Timing) config(self raft.ServerAddress, logger hclog.Logger) *raft.Confi
 	config.MaxAppendEntries = appendEntries
 	config.BatchApplyCh = true
 	config.NoLegacyTelemetry = true
+	config.ShutdownOnRemove = false // it may be taken back
 	config.Logger = logger
 	return config
 }
@@ -184,12 +238,13 @@ func (c *Cluster) Close() (err error) {
 }
 
 func (c *Cluster) close() error {
-	close(c.closed)
+	c.cancel()
 	// Raft waits for calls under way; without their streams they end at once.
 	err := c.transport.Close()
 	if stop := c.raft.Shutdown().Error(); stop != nil {
 		err = errors.Join(err, fmt.Errorf("stop raft: %w", stop))
 	}
+	c.tasks.Wait()
 	if stop := c.journal.Close(); stop != nil {
 		err = errors.Join(err, fmt.Errorf("close log: %w", stop))
 	}
@@ -201,7 +256,7 @@ func (c *Cluster) close() error {
 // StepDown hands the leadership to another server, where this one has it, so
 // that nobody has to wait for an election. It gives up when ctx ends.
 func (c *Cluster) StepDown(ctx context.Context) error {
-	if c.raft.State() != raft.Leader || len(c.peers) == 1 {
+	if c.raft.State() != raft.Leader || len(c.configuration().Servers) == 1 {
 		return nil
 	}
 	if err := wait(ctx, c.raft.LeadershipTransfer()); err != nil {
@@ -218,30 +273,6 @@ func (c *Cluster) Compact() error {
 		return fmt.Errorf("write snapshot: %w", err)
 	}
 	return nil
-}
-
-// Status is where this server stands.
-type Status struct {
-	Leader  oprf.Index // the server that leads, as far as is known here; 0 for none
-	Leading bool       // this one does
-	Applied uint64     // log index of the last command in the state
-}
-
-// Status returns where this server stands now.
-func (c *Cluster) Status() Status {
-	leader, ok := c.leader()
-	s := Status{Leading: c.raft.State() == raft.Leader, Applied: c.machine.lastApplied()}
-	if ok {
-		s.Leader = leader.index
-	}
-	return s
-}
-
-// leader returns the server that leads, as far as is known here.
-func (c *Cluster) leader() (server, bool) {
-	address, _ := c.raft.LeaderWithID()
-	s, ok := c.peers[address]
-	return s, ok
 }
 
 // View calls look with the state as it is here, which may be behind the

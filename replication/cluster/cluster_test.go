@@ -36,18 +36,16 @@ func TestACommandReachesEveryServer(t *testing.T) {
 func TestARefusalComesFromTheLeaderAndIsNotLogged(t *testing.T) {
 	n := newTestnet(t, 3)
 	follower := n.others(n.leader())[0]
-	command := n.application("denver-pd")
+	command, forged, malformed := n.application("denver-pd"), n.application("boulder-pd"), n.application("aurora-pd")
 	first := n.propose(follower, command)
 	if again := n.propose(follower, command); again != first {
 		t.Fatalf("the same application again: got index %d, want %d", again, first)
 	}
-	forged := n.application("boulder-pd")
 	forged.GetApplication().Signature[0] ^= 1
 	_, err := n.clusters[follower].Propose(n.ctx(), forged)
 	if !errors.Is(err, registry.ErrBadSignature) {
 		t.Fatalf("got %v, want %v", err, registry.ErrBadSignature)
 	}
-	malformed := n.application("boulder-pd")
 	malformed.GetApplication().Name = strings.Repeat("x", maxCommand)
 	if _, err := n.clusters[follower].Propose(n.ctx(), malformed); !errors.Is(err, registry.ErrMalformed) {
 		t.Fatalf("got %v, want %v", err, registry.ErrMalformed)
@@ -107,7 +105,7 @@ func TestTheLeaderDiesAndNothingAcknowledgedIsLost(t *testing.T) {
 func TestAMinorityTakesNothingAndShowsWhatWas(t *testing.T) {
 	n := newTestnet(t, 3)
 	last := n.others(n.leader())[0]
-	before := n.application("denver-pd")
+	before, late := n.application("denver-pd"), n.application("boulder-pd")
 	n.propose(last, before)
 	n.await(last, "the application", has(before))
 	for _, i := range n.others(last) {
@@ -115,7 +113,6 @@ func TestAMinorityTakesNothingAndShowsWhatWas(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*quick.Heartbeat)
 	defer cancel()
-	late := n.application("boulder-pd")
 	if _, err := n.clusters[last].Propose(ctx, late); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("propose: got %v, want %v", err, ErrUnavailable)
 	}
@@ -125,7 +122,7 @@ func TestAMinorityTakesNothingAndShowsWhatWas(t *testing.T) {
 	if c := n.clusters[last]; !has(before)(c) || has(late)(c) {
 		t.Fatal("the minority does not show what was")
 	}
-	n.start(n.others(last)[0])
+	n.start((last + 1) % 3)
 	n.propose(last, late)
 }
 
@@ -133,8 +130,8 @@ func TestALeaderThatWasCutOffReadsNothingOld(t *testing.T) {
 	n := newTestnet(t, 3)
 	cut := n.leader()
 	majority := n.others(cut)
-	n.partition(cut, true)
 	command := n.application("denver-pd")
+	n.partition(cut, true)
 	n.propose(majority[0], command)
 	brief, cancel := context.WithTimeout(context.Background(), 2*quick.Heartbeat)
 	defer cancel()
@@ -320,7 +317,7 @@ func TestAKeyIsOneServers(t *testing.T) {
 
 func TestNobodyButServersReplicates(t *testing.T) {
 	n := newTestnet(t, 3)
-	stranger, err := link.New(link.Options{Key: newKey(t), Roles: n.roles})
+	stranger, err := link.New(link.Options{Key: newKey(t), Roles: n.roles(0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,9 +341,9 @@ func TestClosedClustersSaySo(t *testing.T) {
 	n := newTestnet(t, 3)
 	c := n.clusters[1]
 	waiting := make(chan error, 1)
+	command := n.application("denver-pd")
 	n.stop(0)
 	n.stop(2)
-	command := n.application("denver-pd")
 	go func() {
 		_, err := c.Propose(context.Background(), command)
 		waiting <- err
@@ -387,7 +384,7 @@ func TestTheLogHoldsNoNamesAndNoKeys(t *testing.T) {
 
 func TestDefaultTimingIsRafts(t *testing.T) {
 	for _, timing := range []Timing{{}, quick} {
-		config := timing.orDefault().config("self", bridge(nil, nil))
+		config := timing.orDefault().config("self", bridge(nil, newRoster().named))
 		if err := raft.ValidateConfig(config); err != nil {
 			t.Fatal(err)
 		}

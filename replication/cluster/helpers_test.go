@@ -40,9 +40,12 @@ type testnet struct {
 	clusters  []*Cluster
 	addresses [][]string
 	log       *logBuffer
+	rejoin    map[int]bool
+	wrap      func(logStore) logStore
 
-	mu  sync.Mutex
-	cut map[[2]wire.Peer]bool // owned by mu
+	mu     sync.Mutex
+	cut    map[[2]wire.Peer]bool        // owned by mu
+	speaks map[int]func(wire.Peer) bool // owned by mu: of the servers that run
 }
 
 // logBuffer keeps everything that is logged.
@@ -73,35 +76,33 @@ func newKey(t testing.TB) ed25519.PrivateKey {
 
 func newTestnet(t testing.TB, servers int) *testnet {
 	t.Helper()
-	n := &testnet{t: t, cut: make(map[[2]wire.Peer]bool), log: &logBuffer{}, addresses: make([][]string, servers)}
+	n := &testnet{
+		t: t, cut: make(map[[2]wire.Peer]bool), log: &logBuffer{},
+		rejoin: make(map[int]bool), speaks: make(map[int]func(wire.Peer) bool),
+	}
 	id, err := vault.GenerateIdentity()
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.recipient = id.Recipient()
-	keys, _, err := oprf.Deal(rand.Reader, servers/2+1, servers)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.genesis = &wire.Genesis{Name: "Test network", Threshold: uint32(keys.Threshold), PublicKey: keys.Public[:], Nonce: make([]byte, 32)}
+	n.genesis = &wire.Genesis{Name: "Test network", Threshold: uint32(servers/2 + 1), Nonce: make([]byte, 32)}
 	for i := range servers {
-		n.keys = append(n.keys, newKey(t))
-		peer := wire.PeerOf(n.keys[i])
+		peer := n.join()
 		n.genesis.Servers = append(n.genesis.Servers, &wire.Server{
-			Index: uint32(i + 1), Name: fmt.Sprintf("Server %d", i+1), Key: peer[:], Addresses: []string{"/ip4/127.0.0.1/tcp/1"},
-			Recipient: n.recipient.String(), PublicShare: keys.Shares[i].Key[:],
+			Index: uint32(i + 1), Name: fmt.Sprintf("Server %d", i+1), Key: peer[:], Addresses: n.addresses[i],
+			Recipient: n.recipient.String(),
 		})
-		n.dirs = append(n.dirs, filepath.Join(t.TempDir(), "raft"))
 	}
 	for i := range registry.Approvals {
 		n.operators = append(n.operators, newKey(t))
 		peer := wire.PeerOf(n.operators[i])
-		n.genesis.Operators = append(n.genesis.Operators, &wire.Operator{Name: fmt.Sprintf("operator-%d", i), Key: peer[:]})
+		n.genesis.Operators = append(n.genesis.Operators, &wire.Operator{
+			Name: fmt.Sprintf("operator-%d", i), Key: peer[:], Roles: uint32(registry.Admission | registry.Operations),
+		})
 	}
 	if n.hash, err = registry.GenesisHash(n.genesis); err != nil {
 		t.Fatal(err)
 	}
-	n.hosts, n.clusters = make([]*link.Host, servers), make([]*Cluster, servers)
 	t.Cleanup(func() {
 		for i := range n.clusters {
 			n.stop(i)
@@ -115,13 +116,30 @@ func newTestnet(t testing.TB, servers int) *testnet {
 
 func (n *testnet) peer(i int) wire.Peer { return wire.PeerOf(n.keys[i]) }
 
-func (n *testnet) roles(p wire.Peer) wire.Role {
-	for i := range n.keys {
-		if n.peer(i) == p {
+// roles are what package centre makes of a server's state: of server i, or, where
+// it does not run yet, of the genesis.
+func (n *testnet) roles(i int) func(wire.Peer) wire.Role {
+	return func(p wire.Peer) wire.Role {
+		n.mu.Lock()
+		speaks := n.speaks[i]
+		n.mu.Unlock()
+		if speaks == nil {
+			speaks = n.isFounder
+		}
+		if speaks(p) {
 			return wire.RegistryServer
 		}
+		return wire.Member // whoever else: more than a stranger gets
 	}
-	return wire.Member // whoever else: more than a stranger gets
+}
+
+func (n *testnet) isFounder(p wire.Peer) bool {
+	for _, s := range n.genesis.Servers {
+		if string(s.Key) == string(p[:]) {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *testnet) isCut(a, b wire.Peer) bool {
@@ -130,40 +148,51 @@ func (n *testnet) isCut(a, b wire.Peer) bool {
 	return n.cut[[2]wire.Peer{a, b}]
 }
 
-// start starts server i, on the addresses it had before.
-func (n *testnet) start(i int) {
+// join makes another server, with a folder and an address, that does not run.
+func (n *testnet) join() wire.Peer {
 	n.t.Helper()
-	listen := n.addresses[i]
-	if listen == nil {
-		listen = []string{"/ip4/127.0.0.1/tcp/0"}
-	}
+	i := len(n.keys)
+	n.keys = append(n.keys, newKey(n.t))
+	n.dirs = append(n.dirs, filepath.Join(n.t.TempDir(), "raft"))
+	n.hosts, n.clusters, n.addresses = append(n.hosts, nil), append(n.clusters, nil), append(n.addresses, []string{"/ip4/127.0.0.1/tcp/0"})
+	n.listen(i)
+	return n.peer(i)
+}
+
+// listen opens server i's links, on the addresses it had before.
+func (n *testnet) listen(i int) {
+	n.t.Helper()
 	self := n.peer(i)
 	h, err := link.New(link.Options{
-		Key: n.keys[i], Listen: listen, Roles: n.roles, Cut: func(p wire.Peer) bool { return n.isCut(self, p) },
+		Key: n.keys[i], Listen: n.addresses[i], Roles: n.roles(i), Cut: func(p wire.Peer) bool { return n.isCut(self, p) },
 	})
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	n.addresses[i], n.hosts[i] = h.Addresses(), h
-	for j, other := range n.hosts {
-		if err := h.SetAddresses(n.peer(j), n.addresses[j]); err != nil {
-			n.t.Fatal(err)
-		}
-		if other == nil {
-			continue
-		}
-		if err := other.SetAddresses(self, n.addresses[i]); err != nil {
-			n.t.Fatal(err)
-		}
+}
+
+// start starts server i.
+func (n *testnet) start(i int) {
+	n.t.Helper()
+	if n.hosts[i] == nil {
+		n.listen(i)
 	}
 	c, err := n.open(i)
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	n.clusters[i] = c
+	n.setSpeaks(i, c.Speaks)
 }
 
-func (n *testnet) open(i int) (*Cluster, error) {
+func (n *testnet) setSpeaks(i int, speaks func(wire.Peer) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.speaks[i] = speaks
+}
+
+func (n *testnet) open(i int, change ...func(*Options)) (*Cluster, error) {
 	folder, err := Claim(n.dirs[i])
 	if err != nil {
 		return nil, err
@@ -173,25 +202,32 @@ func (n *testnet) open(i int) (*Cluster, error) {
 			n.t.Error(err)
 		}
 	})
-	return Open(Options{
+	o := Options{
 		Folder: folder, Host: n.hosts[i], Genesis: n.genesis, Self: oprf.Index(i + 1), Timing: quick,
-		Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+		Log:    slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Rejoin: n.rejoin[i], wrap: n.wrap,
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	return Open(o)
 }
 
 // stop takes server i away as abruptly as one process can: its links first.
 func (n *testnet) stop(i int) {
 	n.t.Helper()
-	if n.clusters[i] == nil {
-		return
+	if n.hosts[i] != nil {
+		if err := n.hosts[i].Close(); err != nil {
+			n.t.Error(err)
+		}
 	}
-	if err := n.hosts[i].Close(); err != nil {
-		n.t.Error(err)
-	}
-	if err := n.clusters[i].Close(); err != nil {
-		n.t.Error(err)
+	if n.clusters[i] != nil {
+		if err := n.clusters[i].Close(); err != nil {
+			n.t.Error(err)
+		}
 	}
 	n.hosts[i], n.clusters[i] = nil, nil
+	n.setSpeaks(i, nil)
 }
 
 // partition cuts, or heals, the path between server i and all others.
@@ -215,11 +251,27 @@ func (n *testnet) ctx() context.Context {
 	return ctx
 }
 
-// application is a new agency's.
+// running is a server that runs.
+func (n *testnet) running() int {
+	n.t.Helper()
+	for i, c := range n.clusters {
+		if c != nil {
+			return i
+		}
+	}
+	n.t.Fatal("no server runs")
+	return 0
+}
+
+// application is a new agency's, which has been invited.
 func (n *testnet) application(id string) *wire.Command {
 	n.t.Helper()
-	key := newKey(n.t)
-	m, err := directory.SignApplication(key, n.hash, directory.Agency{
+	key, invitation := newKey(n.t), newKey(n.t)
+	invited := wire.PeerOf(invitation)
+	n.propose(n.running(), n.decides(0, &wire.Decision{
+		Verb: uint32(registry.Invite), Application: make([]byte, 32), Invitation: &wire.Invitation{Key: invited[:], Label: id},
+	}))
+	m, err := directory.SignApplication(directory.Signers{Key: key, Invitation: invitation}, n.hash, directory.Agency{
 		ID: directory.AgencyID(id), Name: "Secret Name Police", Jurisdiction: "US-CO", Key: wire.PeerOf(key),
 		Recipient: n.recipient, Addresses: []string{"/ip4/127.0.0.1/tcp/5001"},
 	}, 1)
@@ -227,6 +279,35 @@ func (n *testnet) application(id string) *wire.Command {
 		n.t.Fatal(err)
 	}
 	return &wire.Command{Time: 1, Of: &wire.Command_Application{Application: m}}
+}
+
+// decides is an operator's decision.
+func (n *testnet) decides(operator int, d *wire.Decision) *wire.Command {
+	n.t.Helper()
+	d.Genesis = n.hash[:]
+	signed, err := registry.SignDecision(n.operators[operator], d)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return &wire.Command{Time: 1, Of: &wire.Command_Decision{Decision: signed}}
+}
+
+// carry has two operators carry a change of the servers, asking server at.
+func (n *testnet) carry(at int, change *wire.ServerChange) {
+	n.t.Helper()
+	m := &wire.Motion{Of: &wire.Motion_Server{Server: change}}
+	hash, err := registry.MotionHash(m)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	var motioned uint64
+	if err := n.clusters[at].Read(n.ctx(), func(s *registry.State) { motioned = s.Status().Motioned }); err != nil {
+		n.t.Fatal(err)
+	}
+	number := n.propose(at, n.decides(0, &wire.Decision{
+		Verb: uint32(registry.Move), Application: hash[:], Reason: "needed", Number: motioned, Motion: m,
+	}))
+	n.propose(at, n.decides(1, &wire.Decision{Verb: uint32(registry.Approve), Application: hash[:], Number: number}))
 }
 
 func (n *testnet) propose(at int, c *wire.Command) uint64 {
@@ -258,8 +339,10 @@ func (n *testnet) await(i int, what string, done func(c *Cluster) bool) {
 func (n *testnet) leader(among ...int) int {
 	n.t.Helper()
 	if len(among) == 0 {
-		for i := range n.clusters {
-			among = append(among, i)
+		for i, c := range n.clusters {
+			if c != nil {
+				among = append(among, i)
+			}
 		}
 	}
 	if err := n.clusters[among[0]].Read(n.ctx(), func(*registry.State) {}); err != nil {
@@ -276,7 +359,7 @@ func (n *testnet) leader(among ...int) int {
 func (n *testnet) others(not int) []int {
 	var list []int
 	for i := range n.clusters {
-		if i != not {
+		if i != not && n.clusters[i] != nil {
 			list = append(list, i)
 		}
 	}

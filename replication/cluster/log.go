@@ -15,7 +15,7 @@ import (
 // no contents are passed on.
 func bridge(to *slog.Logger, names func(string) string) hclog.Logger {
 	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Name: "raft", Output: io.Discard, Level: hclog.Off})
-	logger.RegisterSink(sink{log: to, names: names})
+	logger.RegisterSink(&sink{log: to, names: names})
 	return logger
 }
 
@@ -25,7 +25,7 @@ type sink struct {
 }
 
 // Accept is called by hclog for each line, of whatever level.
-func (s sink) Accept(_ string, level hclog.Level, message string, args ...any) {
+func (s *sink) Accept(_ string, level hclog.Level, message string, args ...any) {
 	at := slogLevel(level)
 	if !s.log.Enabled(context.Background(), at) {
 		return
@@ -42,7 +42,7 @@ func (s sink) Accept(_ string, level hclog.Level, message string, args ...any) {
 
 // attribute passes on numbers, errors and names; other values could hold
 // anything.
-func (s sink) attribute(name string, value any) (a slog.Attr, ok bool) {
+func (s *sink) attribute(name string, value any) (a slog.Attr, ok bool) {
 	text := ""
 	switch v := value.(type) {
 	case bool, int, int32, int64, uint, uint32, uint64, float64:

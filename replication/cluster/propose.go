@@ -24,6 +24,9 @@ var errNotLeader = errors.New("this server does not lead")
 // more effect than once. A command that would change nothing, or is refused,
 // is answered by the leader without an entry in the log.
 func (c *Cluster) Propose(ctx context.Context, command *wire.Command) (index uint64, err error) {
+	if err := checkSize(command); err != nil {
+		return 0, err
+	}
 	err = c.persist(ctx, func(ctx context.Context) error {
 		index, err = c.ask(ctx, command)
 		return err
@@ -64,7 +67,7 @@ func (c *Cluster) Await(ctx context.Context, index uint64) error {
 		case <-changed:
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
-		case <-c.closed:
+		case <-c.ctx.Done():
 			return ErrClosed
 		}
 	}
@@ -74,6 +77,9 @@ func (c *Cluster) Await(ctx context.Context, index uint64) error {
 func (c *Cluster) persist(ctx context.Context, try func(context.Context) error) error {
 	for {
 		changed := c.Changed()
+		if c.part.now().outdated {
+			return ErrOutdated
+		}
 		err := try(ctx)
 		if _, refused := registry.RefusalOf(err); err == nil || refused {
 			return err
@@ -85,7 +91,7 @@ func (c *Cluster) persist(ctx context.Context, try func(context.Context) error) 
 		case <-ctx.Done():
 			pause.Stop()
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		case <-c.closed:
+		case <-c.ctx.Done():
 			pause.Stop()
 			return ErrClosed
 		}
@@ -110,6 +116,9 @@ func (c *Cluster) ask(ctx context.Context, command *wire.Command) (uint64, error
 	stop := context.AfterFunc(ctx, func() { s.Reset(wire.CodeTimeout) })
 	defer stop()
 	defer s.Reset(wire.CodeNone) // no effect on one that was closed
+	if _, err := s.Conn().Write(c.part.greeting(proposal).encode()); err != nil {
+		return 0, err
+	}
 	if err := s.Send(&wire.ProposeRequest{Command: command}); err != nil {
 		return 0, err
 	}
@@ -155,18 +164,29 @@ func (c *Cluster) check(command *wire.Command) (changes bool, err error) {
 	if command == nil {
 		return false, nil
 	}
-	if size := proto.Size(command); size > maxCommand {
-		return false, fmt.Errorf("%w: %d bytes", registry.ErrMalformed, size)
+	if err := checkSize(command); err != nil {
+		return false, err
 	}
 	c.View(func(s *registry.State) { changes, err = s.Check(command) })
 	return changes, err
 }
 
-// maxCommand is the largest command, below what a frame between servers holds.
-const maxCommand = 256 * wire.KiB
+// maxCommand is the largest command: a link takes requests of 256 KiB, and a
+// command has a few bytes around it there.
+const maxCommand = 256*wire.KiB - 16
+
+func checkSize(command *wire.Command) error {
+	if size := proto.Size(command); size > maxCommand {
+		return fmt.Errorf("%w: %d bytes", registry.ErrMalformed, size)
+	}
+	return nil
+}
 
 // serveProposals answers the other servers while this one leads.
 func (c *Cluster) serveProposals(ctx context.Context, s *link.Stream) error {
+	if err := c.hearProposer(s.Conn()); err != nil {
+		return err
+	}
 	for {
 		var request wire.ProposeRequest
 		if err := s.Receive(&request); err != nil {

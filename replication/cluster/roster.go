@@ -25,11 +25,11 @@ type server struct {
 type roster struct {
 	mu      sync.RWMutex
 	servers map[raft.ServerAddress]server // owned by mu
-	refused map[oprf.Index]string         // owned by mu: who will not replicate with this server, and why
+	refused map[oprf.Index]verdict        // owned by mu: who will not replicate with this server, and why
 }
 
 func newRoster() *roster {
-	return &roster{servers: make(map[raft.ServerAddress]server), refused: make(map[oprf.Index]string)}
+	return &roster{servers: make(map[raft.ServerAddress]server), refused: make(map[oprf.Index]verdict)}
 }
 
 func (r *roster) learn(list []directory.Server) {
@@ -59,18 +59,29 @@ func (r *roster) all() []server {
 	return list
 }
 
-// answered notes how a server took a stream, "" for well, and reports whether
-// that is news.
-func (r *roster) answered(i oprf.Index, why string) (news bool) {
+// answered notes how a server took a stream, and reports whether that is news.
+func (r *roster) answered(i oprf.Index, v verdict) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	was := r.refused[i]
-	if why == "" {
+	if v == welcome {
 		delete(r.refused, i)
 	} else {
-		r.refused[i] = why
+		r.refused[i] = v
 	}
-	return was != why
+	return was != v
+}
+
+// turning counts the servers that do not count this one among them.
+func (r *roster) turning() (n int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, v := range r.refused {
+		if v == notServer {
+			n++
+		}
+	}
+	return n
 }
 
 // refusing are the servers that will not replicate with this one.

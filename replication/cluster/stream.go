@@ -3,8 +3,6 @@ package cluster
 import (
 	"context"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -23,9 +21,8 @@ func addressOf(p wire.Peer) raft.ServerAddress { return raft.ServerAddress(hex.E
 // streamLayer carries raft's connections as streams of the links. A link admits
 // streams of this protocol from the registry's servers only.
 type streamLayer struct {
-	host     *link.Host
 	self     raft.ServerAddress
-	peers    map[raft.ServerAddress]server
+	dial     func(context.Context, raft.ServerAddress) (*link.Stream, error)
 	incoming chan net.Conn
 	closing  context.Context // ends at Close
 	close    context.CancelFunc
@@ -34,10 +31,9 @@ type streamLayer struct {
 	outgoing map[*link.Stream]struct{} // owned by mu; nil once closed
 }
 
-func newStreamLayer(h *link.Host, peers map[raft.ServerAddress]server) *streamLayer {
+func newStreamLayer(self wire.Peer, dial func(context.Context, raft.ServerAddress) (*link.Stream, error)) *streamLayer {
 	l := &streamLayer{
-		host: h, self: addressOf(h.Peer()), peers: peers,
-		incoming: make(chan net.Conn), outgoing: make(map[*link.Stream]struct{}),
+		self: addressOf(self), dial: dial, incoming: make(chan net.Conn), outgoing: make(map[*link.Stream]struct{}),
 	}
 	l.closing, l.close = context.WithCancel(context.Background())
 	return l
@@ -83,15 +79,11 @@ func (l *streamLayer) Accept() (net.Conn, error) {
 
 // Dial opens a stream to another server.
 func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	peer, ok := l.peers[to]
-	if !ok {
-		return nil, errors.New("dial: not a server of this network")
-	}
 	ctx, cancel := context.WithTimeout(l.closing, timeout)
 	defer cancel()
-	s, err := l.host.Open(ctx, peer.peer, wire.ProtocolRaft)
+	s, err := l.dial(ctx, to)
 	if err != nil {
-		return nil, fmt.Errorf("dial server %d: %w", peer.index, err)
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
