@@ -52,6 +52,7 @@ func (d *draft) apply(m *wire.Application) (changes bool, err error) {
 	d.pending = append(slices.Clip(d.pending), applicant{agency: agency, hash: hash, record: &wire.PendingApplication{
 		Application: m, Hash: hash[:], Number: d.index,
 	}})
+	d.quiet = true
 	return true, d.write(&wire.RecordEntry{Of: &wire.RecordEntry_Application{Application: m}})
 }
 

@@ -17,7 +17,7 @@ func (s *State) Version() uint64 { return s.version }
 func (s *State) Directory() *directory.Directory {
 	d := &directory.Directory{
 		Genesis: s.Hash, Version: s.version, Epochs: s.epochs, Servers: s.servers, Policy: s.policy,
-		Record: directory.Head(s.record.Head()), Agencies: make([]directory.Agency, len(s.agencies)),
+		Record: directory.Head(s.head), Agencies: make([]directory.Agency, len(s.agencies)),
 	}
 	for i, m := range s.agencies {
 		d.Agencies[i] = m.agency
@@ -90,7 +90,7 @@ func (s *State) Standing(key wire.Peer) (status directory.Status, reason string)
 func (s *State) Status() *wire.RegistryStatus {
 	m := &wire.RegistryStatus{
 		Genesis: s.Hash[:], Version: s.version, Endorsed: uint32(len(s.endorsements)), Policy: s.policy.Message(),
-		Motioned: s.motioned, Notices: s.notices, RecordSize: s.record.Size(), Day: s.day, Ceremony: s.ceremonyStatus(),
+		Motioned: s.motioned, Notices: s.notices, RecordSize: s.head.Size, Day: s.day, Ceremony: s.ceremonyStatus(),
 	}
 	for _, o := range s.operators {
 		m.Operators = append(m.Operators, o.message())

@@ -70,26 +70,52 @@ func TestEverythingOfWeightIsInTheRecord(t *testing.T) {
 func TestTheDirectorySignsTheRecord(t *testing.T) {
 	n := newNetwork(t, 3, 2)
 	l := n.founded(t, 1)
-	check := func() {
+	check := func(after int) { // entries that the next version will sign
 		t.Helper()
 		d, err := directory.Decode(l.encoded)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d.Record != directory.Head(l.Record().Head()) || d.Version != l.Version() {
+		head, err := l.Record().HeadAt(l.Record().Size() - uint64(after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Record != directory.Head(head) || d.Version != l.Version() {
 			t.Fatalf("version %d of %d signs another record than there is", d.Version, l.Version())
 		}
 	}
-	check()
+	check(0)
 	l.invite(n, seeded("agency", 0))
-	check()
-	l.takes(applies(n.application(seeded("agency", 0), "denver-pd", "", 1)))
-	check()
+	check(0)
 	l.publish(n, 1, 2)
-	check()
+	l.takes(applies(n.application(seeded("agency", 0), "denver-pd", "", 1)))
+	l.takes(applies(n.application(seeded("agency", 0), "denver-pd", "desk", 1)))
+	check(2)
+	l.restart()
+	check(2)
+	l.wantPublished(l.Version(), 2)
+	l.takes(decides(n.decision(l.State, 0, Approve, seeded("agency", 0), "")))
+	check(0)
+	l.publish(n, 1, 2)
+	check(0)
 	l.carries(n, reshares(2))
 	l.performs()
-	check()
+	check(0)
 	l.restart()
-	check()
+	check(0)
+}
+
+// Whoever applies again and again keeps nobody from publishing.
+func TestAnApplicationTakesNoEndorsementAway(t *testing.T) {
+	n := newNetwork(t, 3, 2)
+	l, denver := n.founded(t, 1), seeded("agency", 0)
+	l.admit(n, denver, "denver-pd", 1)
+	l.takes(decides(n.decision(l.State, 0, Suspend, denver, "key stolen")))
+	version := l.Version()
+	l.publish(n, 1)
+	for i := range 5 {
+		l.takes(applies(n.application(denver, "denver-pd", "", uint64(i+2))))
+	}
+	l.publish(n, 2)
+	l.wantPublished(version, 2)
 }

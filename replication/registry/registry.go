@@ -7,7 +7,7 @@
 // signed exactly that; that no decision and no application can be replayed;
 // that what the servers may evaluate for an agency in a day never exceeds its
 // budget; that every decision is in the record, whose head every directory
-// carries; and that a directory is published only when enough of the servers
+// carries, and every application from the next decision on; and that a directory is published only when enough of the servers
 // that the one before it names have endorsed it.
 //
 // It opens nothing, reads no clock and draws no random number: a command's time
@@ -80,6 +80,7 @@ type State struct {
 	ceremony     *ceremony                        // under way, or nil
 	notices      []*wire.Notice                   // newest last
 	record       *record.Tree
+	head         record.Head             // of the record, as the directory at version signs it
 	trusted      directory.Trust         // whose endorsements count after the last handover
 	before       directory.Trust         // and whose for the last handover itself
 	handovers    []*wire.SignedDirectory // after each of which others' endorsements counted
@@ -120,7 +121,7 @@ func New(g *wire.Genesis) (*State, error) {
 		Foundation: f, version: 1, servers: f.Founders, operators: f.Operators,
 		nextServer: f.Founders[len(f.Founders)-1].Index + 1, policy: directory.FirstPolicy(),
 		ids: map[wire.Peer]directory.AgencyID{}, accounts: map[directory.AgencyID]account{}, days: map[oprf.Index]uint64{},
-		record: &record.Tree{}, trusted: f.Trust(),
+		record: &record.Tree{}, head: (&record.Tree{}).Head(), trusted: f.Trust(),
 	}
 	if s.ceremony, err = s.generate(0, 1, f.Threshold); err != nil {
 		return nil, fmt.Errorf("first key ceremony: %w", err)
@@ -167,6 +168,7 @@ type draft struct {
 	entries     [][]byte    // for the record
 	recorded    record.Plan // of entries
 	shown       bool        // the directory changes in more than its record
+	quiet       bool        // and does not change for the entries
 }
 
 // take changes the draft as the command says, and reports whether it did.
@@ -201,7 +203,10 @@ func (d *draft) write(e *wire.RecordEntry) error {
 	return nil
 }
 
-// finish begins the next version of the directory where it has changed.
+// finish begins the next version of the directory where it has changed. An
+// application alone begins none: the next version signs it. Otherwise whoever
+// applies again and again could keep the servers endorsing, and a suspension from
+// being published, and have every member fetch the directory each time.
 func (d *draft) finish() error {
 	if !d.shown && len(d.entries) == 0 {
 		return nil
@@ -213,10 +218,11 @@ func (d *draft) finish() error {
 	if d.recorded, err = d.record.Plan(d.entries...); err != nil {
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
-	d.version++
-	next := d.Directory()
-	next.Record = directory.Head(d.recorded.Head)
-	encoded, err := next.Encode()
+	if d.quiet {
+		return nil
+	}
+	d.version, d.head = d.version+1, d.recorded.Head
+	encoded, err := d.Directory().Encode()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}

@@ -96,7 +96,7 @@ func Restore(b []byte) (*State, error) {
 		{"days", func() error { return s.restoreDays(m.Days) }},
 		{"accounts", func() error { return s.restoreAccounts(m.Accounts) }},
 		{"key ceremony", func() (err error) { s.ceremony, err = s.restoreCeremony(m.Ceremony); return err }},
-		{"record", func() (err error) { s.record, err = record.Restore(m.Record); return err }},
+		{"record", func() error { return s.restoreRecord(m.Record) }},
 		{"directory", func() error { return s.restoreDirectory(&m) }},
 	} {
 		if err := part.read(); err != nil {
@@ -254,6 +254,26 @@ func (s *State) checkNamed(a directory.Agency, hash directory.ApplicationHash, n
 		return ErrWrongHash
 	}
 	return nil
+}
+
+// restoreRecord takes the record. The directory signs it up to the applications
+// that came last.
+func (s *State) restoreRecord(entries [][]byte) (err error) {
+	if s.record, err = record.Restore(entries); err != nil {
+		return err
+	}
+	signed := len(entries)
+	for ; signed > 0; signed-- {
+		var e wire.RecordEntry
+		if err := wire.Unmarshal(entries[signed-1], &e); err != nil {
+			return fmt.Errorf("entry %d: %w", signed-1, err)
+		}
+		if e.GetApplication() == nil {
+			break
+		}
+	}
+	s.head, err = s.record.HeadAt(uint64(signed))
+	return err
 }
 
 // restoreDirectory follows the chain of handovers, encodes the directory anew
