@@ -8,107 +8,130 @@ import (
 	"interlock/crypto/oprf"
 	"interlock/crypto/token"
 	"interlock/node/casefile"
-	"interlock/node/match"
 	"interlock/node/store"
-	"interlock/protocol/directory"
 	"interlock/protocol/feed"
 	"interlock/protocol/identifier"
 	"interlock/protocol/wire"
 )
 
-// derivedAtOnce is how many identifiers are derived for a member in one
-// transaction.
-const derivedAtOnce = 512
+// fresh is tokens as the registry gave them.
+type fresh struct {
+	epoch  token.Epoch
+	tokens map[identifier.Identifier]oprf.Token
+}
 
 // ask gets the tokens that found still needs, or none where the registry
-// does not answer in time.
-func (f *Flow) ask(ctx context.Context, found []casefile.Found) (map[identifier.Identifier]oprf.Token, token.Epoch) {
-	var need []identifier.Identifier
+// does not answer in time. Identifiers whose token is of an older epoch go along
+// where there is room.
+func (f *Flow) ask(ctx context.Context, found []casefile.Found) fresh {
+	var need, older []identifier.Identifier
+	var epoch token.Epoch
 	err := f.store.View(func(tx *store.Tx) error {
+		epochs, err := tx.Epochs()
+		if err != nil {
+			return err
+		}
+		epoch = epochs.Current()
 		for _, found := range found {
+			var of token.Epoch
 			id, err := tx.Known(found.Identifier)
 			if err == nil {
-				_, _, err = tx.Token(id)
+				_, of, err = tx.Token(id)
 			}
-			if errors.Is(err, store.ErrNotFound) {
+			switch {
+			case errors.Is(err, store.ErrNotFound):
 				need = append(need, found.Identifier)
-			} else if err != nil {
+			case err != nil:
 				return err
+			case of != epoch:
+				older = append(older, found.Identifier)
 			}
 		}
 		return nil
 	})
+	if len(need)+len(older) <= wire.MaxEvaluate {
+		need = append(need, older...)
+	}
 	if err != nil || len(need) == 0 || f.silent.Load() {
-		return nil, 0 // while the registry is silent, CatchUp alone asks
+		return fresh{} // while the registry is silent, CatchUp alone asks
 	}
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	tokens, epoch, err := f.request(ctx, need)
+	got, err := f.request(ctx, need, epoch)
 	if err != nil {
 		f.silent.Store(true)
+		poke(f.waiting)
 		f.log.Warn("no tokens now; identifiers wait", "identifiers", len(need), "cause", err)
-		return nil, 0
+		return fresh{}
 	}
-	return tokens, epoch
+	return got
 }
 
-// request gets tokens in batches of what one evaluation may hold.
-func (f *Flow) request(ctx context.Context, need []identifier.Identifier) (map[identifier.Identifier]oprf.Token, token.Epoch, error) {
-	tokens := make(map[identifier.Identifier]oprf.Token, len(need))
-	var epoch token.Epoch
+var (
+	errNoKey  = errors.New("the registry has no token key yet")
+	errChange = errors.New("the registry's token key is just changing")
+)
+
+// request gets tokens of an epoch in batches of what one evaluation may hold. It
+// asks for none that could not be used.
+func (f *Flow) request(ctx context.Context, need []identifier.Identifier, epoch token.Epoch) (fresh, error) {
+	if epoch == 0 {
+		return fresh{}, errNoKey
+	}
+	if _, ok := f.secret(epoch); !ok {
+		return fresh{}, fmt.Errorf("%w %d", errNoSecret, epoch)
+	}
+	got := fresh{epoch: epoch, tokens: make(map[identifier.Identifier]oprf.Token, len(need))}
 	for len(need) > 0 {
 		n := min(len(need), wire.MaxEvaluate)
-		got, of, err := f.tokens.Tokens(ctx, need[:n])
+		tokens, of, err := f.tokens.Tokens(ctx, need[:n])
 		if err != nil {
-			return nil, 0, err
+			return fresh{}, err
 		}
-		if _, ok := f.secret(of); !ok {
-			return nil, 0, fmt.Errorf("%w %d", errNoSecret, of)
+		if of != epoch {
+			return fresh{}, fmt.Errorf("%w: from %d to %d", errChange, epoch, of)
 		}
-		if epoch != 0 && of != epoch {
-			return nil, 0, fmt.Errorf("epoch changed from %d to %d between two batches", epoch, of)
-		}
-		epoch = of
-		for i, t := range got {
-			tokens[need[i]] = t
+		for i, t := range tokens {
+			got.tokens[need[i]] = t
 		}
 		need = need[n:]
 	}
-	return tokens, epoch, nil
+	return got, nil
 }
 
 // CatchUp announces identifiers that wait for their token, up to one batch,
 // and reports how many it took.
 func (f *Flow) CatchUp(ctx context.Context) (int, error) {
-	var ids []casefile.IdentifierID
-	var need []identifier.Identifier
-	err := f.store.View(func(tx *store.Tx) (err error) {
-		if ids, err = tx.Waiting(wire.MaxEvaluate); err != nil {
+	var epoch token.Epoch
+	var list []held
+	err := f.store.View(func(tx *store.Tx) error {
+		epochs, err := tx.Epochs()
+		if err != nil {
 			return err
 		}
-		need = make([]identifier.Identifier, len(ids))
-		for n, id := range ids {
-			if need[n], err = tx.Identifier(id); err != nil {
-				return err
-			}
+		epoch = epochs.Current()
+		ids, err := tx.Waiting(wire.MaxEvaluate)
+		if err != nil {
+			return err
 		}
-		return nil
+		list, err = identified(tx, ids)
+		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	if len(ids) == 0 {
+	if len(list) == 0 {
 		f.silent.Store(false)
 		return 0, nil
 	}
-	tokens, epoch, err := f.request(ctx, need)
+	got, err := f.request(ctx, identifiersOf(list), epoch)
 	if err != nil {
 		return 0, err
 	}
 	f.silent.Store(false)
-	return len(ids), f.commit(func(tx *store.Tx, w *feed.Writer) error {
-		for n, id := range ids {
-			if err := f.settle(tx, w, id, need[n], tokens, epoch, false); err != nil {
+	return len(list), f.commit(func(tx *store.Tx, w *feed.Writer) error {
+		for _, h := range list {
+			if err := f.settle(tx, w, h, got, false); err != nil && !errors.Is(err, errWaits) {
 				return fmt.Errorf("announce waiting identifier: %w", err)
 			}
 		}
@@ -116,115 +139,25 @@ func (f *Flow) CatchUp(ctx context.Context) (int, error) {
 	})
 }
 
-// Join takes a new directory: members that are new, or back, are to be
-// derived; members that are out stop matching with this transaction. Where we
-// are out ourselves, so is everybody else.
-func (f *Flow) Join(d *directory.Directory, save func(*store.Tx) error) error {
-	err := f.store.Update(func(tx *store.Tx) error {
-		until, err := tx.LastIdentifier()
+// identified reads the identifiers with these numbers.
+func identified(tx *store.Tx, ids []casefile.IdentifierID) ([]held, error) {
+	list := make([]held, len(ids))
+	for n, id := range ids {
+		i, err := tx.Identifier(id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		own, _ := d.Agency(f.self)
-		listed := make(map[directory.AgencyID]bool)
-		for _, a := range d.Agencies {
-			listed[a.ID] = true
-			if a.ID == f.self {
-				continue
-			}
-			if err := f.admit(tx, a.ID, a.Status == directory.Active && own.Status == directory.Active, until); err != nil {
-				return err
-			}
-		}
-		members, err := tx.Members()
-		if err != nil {
-			return err
-		}
-		for _, m := range members {
-			if !listed[m.Agency] {
-				if err := f.admit(tx, m.Agency, false, until); err != nil {
-					return err
-				}
-			}
-		}
-		return save(tx)
-	})
-	if err == nil {
-		poke(f.joined)
+		list[n] = held{id, i}
 	}
-	return err
+	return list, nil
 }
 
-// Leave stops matching with everybody, until a directory has us active again.
-func (f *Flow) Leave() error {
-	return f.store.Update(func(tx *store.Tx) error {
-		members, err := tx.Members()
-		if err != nil {
-			return err
-		}
-		for _, m := range members {
-			if err := f.admit(tx, m.Agency, false, 0); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// admit records whether a member is active. One that becomes so is derived
-// from the first identifier on: what was announced meanwhile left it out.
-func (f *Flow) admit(tx *store.Tx, id directory.AgencyID, active bool, until casefile.IdentifierID) error {
-	m, err := tx.Member(id)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
+func identifiersOf(list []held) []identifier.Identifier {
+	out := make([]identifier.Identifier, len(list))
+	for n, h := range list {
+		out[n] = h.identifier
 	}
-	if err == nil && m.Active == active {
-		return nil
-	}
-	m = store.Member{Agency: id, Active: active}
-	if active {
-		m.Until = until
-	}
-	return tx.PutMember(m)
-}
-
-// DeriveNext derives our identifiers' tags for members that joined after
-// them, one step, and reports whether more is left.
-func (f *Flow) DeriveNext() (more bool, err error) {
-	err = f.commit(func(tx *store.Tx, _ *feed.Writer) error {
-		members, err := tx.Members()
-		if err != nil {
-			return err
-		}
-		for _, m := range members {
-			if m.Active && m.Done < m.Until {
-				more = true
-				return f.derive(tx, m)
-			}
-		}
-		return nil
-	})
-	return more, err
-}
-
-func (f *Flow) derive(tx *store.Tx, m store.Member) error {
-	end := min(m.Until, m.Done+derivedAtOnce)
-	for id := m.Done + 1; id <= end; id++ {
-		own, err := f.own(tx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // waits for its token, and will be looked for when it has it
-		}
-		if err != nil {
-			return err
-		}
-		err = match.Announced(tx, m.Agency, own, f.now())
-		own.Key.Destroy()
-		if err != nil {
-			return err
-		}
-	}
-	m.Done = end
-	return tx.PutMember(m)
+	return out
 }
 
 // countWaiting bounds what Waiting counts.

@@ -61,7 +61,7 @@ const handling = token.H1
 // gives them now, to wait for them otherwise. with is written in the same
 // transaction.
 func (f *Flow) Enter(ctx context.Context, c casefile.CaseID, found []casefile.Found, with func(*store.Tx, desk.Saved) error) (saved desk.Saved, err error) {
-	tokens, epoch := f.ask(ctx, found)
+	got := f.ask(ctx, found)
 	err = f.commit(func(tx *store.Tx, w *feed.Writer) error {
 		saved = desk.Saved{}
 		for _, found := range found {
@@ -78,7 +78,7 @@ func (f *Flow) Enter(ctx context.Context, c casefile.CaseID, found []casefile.Fo
 			} else {
 				saved.Already++
 			}
-			if err := f.settle(tx, w, id, found.Identifier, tokens, epoch, isNew); errors.Is(err, errWaits) {
+			if err := f.settle(tx, w, held{id, found.Identifier}, got, isNew); errors.Is(err, errWaits) {
 				saved.Waiting++
 			} else if err != nil {
 				return err
@@ -92,52 +92,62 @@ func (f *Flow) Enter(ctx context.Context, c casefile.CaseID, found []casefile.Fo
 	return saved, err
 }
 
+// held is one of our identifiers with its number.
+type held struct {
+	id         casefile.IdentifierID
+	identifier identifier.Identifier
+}
+
 var errWaits = errors.New("the token is still to be had")
 
-// settle brings one held identifier as far along as its token allows.
-func (f *Flow) settle(tx *store.Tx, w *feed.Writer, id casefile.IdentifierID, i identifier.Identifier, tokens map[identifier.Identifier]oprf.Token, epoch token.Epoch, isNew bool) error {
-	have, of, err := tx.Token(id)
-	fresh, got := tokens[i]
-	switch {
-	case err == nil && isNew: // announced for an earlier case: this one meets what is there
-		own, err := f.derived(id, i, have, of)
-		if err != nil {
+// settle brings one held identifier as far along as its token allows: with a
+// token of the epoch in force it is announced, where it is not yet.
+func (f *Flow) settle(tx *store.Tx, w *feed.Writer, h held, got fresh, isNew bool) error {
+	epochs, err := tx.Epochs()
+	if err != nil {
+		return err
+	}
+	_, of, err := tx.Token(h.id)
+	waits := errors.Is(err, store.ErrNotFound)
+	if err != nil && !waits {
+		return err
+	}
+	// A token that was asked for before the epoch changed comes too late.
+	t, have := got.tokens[h.identifier]
+	switch have = have && got.epoch == epochs.Current(); {
+	case have && (waits || of != got.epoch):
+		if err := f.announce(tx, w, h, t, got.epoch); err != nil || waits {
 			return err
 		}
-		return f.look(tx, own)
-	case err == nil:
+	case waits:
+		if err := tx.Wait(h.id); err != nil {
+			return err
+		}
+		return errWaits
+	}
+	if !isNew {
 		return nil
-	case !errors.Is(err, store.ErrNotFound):
-		return err
-	case got:
-		return f.announce(tx, w, id, i, fresh, epoch)
 	}
-	if err := tx.Wait(id); err != nil {
-		return err
-	}
-	return errWaits
+	// Announced for an earlier case: this one meets what is there.
+	return f.each(tx, h, func(own match.Own) error { return f.look(tx, own) })
 }
 
 // announce writes the token and the feed entry of an identifier, and looks
 // for it among what every member has sent.
-func (f *Flow) announce(tx *store.Tx, w *feed.Writer, id casefile.IdentifierID, i identifier.Identifier, t oprf.Token, epoch token.Epoch) error {
-	if err := tx.PutToken(id, epoch, t); err != nil {
-		return err
-	}
-	cases, err := tx.CasesHolding(id)
+func (f *Flow) announce(tx *store.Tx, w *feed.Writer, h held, t oprf.Token, epoch token.Epoch) error {
+	p, err := f.pointer(tx, h)
 	if err != nil {
 		return err
 	}
-	first, err := tx.Case(cases[0])
+	if err := tx.PutToken(h.id, epoch, t); err != nil {
+		return err
+	}
+	own, err := f.derived(h, t, epoch)
 	if err != nil {
 		return err
 	}
-	own, err := f.derived(id, i, t, epoch)
-	if err != nil {
-		return err
-	}
+	defer own.Key.Destroy()
 	e := feed.Entry{Number: w.Next(), Kind: feed.Announce, Epoch: epoch, Tag: own.Key.Tag(f.self.Author())}
-	p := token.Pointer{Case: first.Pointer, Kind: uint8(i.Kind()), Handling: handling}
 	if e.Pointer, err = own.Key.Seal(nil, f.self.Author(), e.Number, p); err != nil {
 		return err
 	}
@@ -150,9 +160,49 @@ func (f *Flow) announce(tx *store.Tx, w *feed.Writer, id casefile.IdentifierID, 
 	return f.look(tx, own)
 }
 
+// pointer is what an identifier is announced with: the case that it was
+// announced with in an earlier epoch, so that no other side is alerted of a
+// second one, or else the first that holds it.
+func (f *Flow) pointer(tx *store.Tx, h held) (token.Pointer, error) {
+	t, epoch, err := tx.Token(h.id)
+	if err == nil {
+		if p, ok, err := f.announced(tx, h, t, epoch); err != nil || ok {
+			return p, err
+		}
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return token.Pointer{}, err
+	}
+	cases, err := tx.CasesHolding(h.id)
+	if err != nil {
+		return token.Pointer{}, err
+	}
+	first, err := tx.Case(cases[0])
+	return token.Pointer{Case: first.Pointer, Kind: uint8(h.identifier.Kind()), Handling: handling}, err
+}
+
+// announced opens the pointer of our own entry in an epoch; it cannot where the
+// secret of that epoch is gone.
+func (f *Flow) announced(tx *store.Tx, h held, t oprf.Token, epoch token.Epoch) (p token.Pointer, ok bool, err error) {
+	own, err := f.derived(h, t, epoch)
+	if errors.Is(err, errNoSecret) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, err
+	}
+	defer own.Key.Destroy()
+	e, ok, err := tx.EntryTagged(f.self, epoch, own.Key.Tag(f.self.Author()))
+	if err != nil || !ok {
+		return p, false, err
+	}
+	if p, err = own.Key.Open(f.self.Author(), e.Number, e.Pointer); err != nil {
+		return p, false, fmt.Errorf("own entry %d: %w", e.Number, err)
+	}
+	return p, true, nil
+}
+
 // look probes for one own identifier in the feed of every active member.
 func (f *Flow) look(tx *store.Tx, own match.Own) error {
-	defer own.Key.Destroy()
 	members, err := tx.Members()
 	if err != nil {
 		return err
@@ -186,6 +236,10 @@ func (f *Flow) Arrive(author directory.Agency, b feed.Batch) error {
 		if _, err := b.Verify(author.ID, author.Key, held); err != nil {
 			return err
 		}
+		epochs, err := tx.Epochs()
+		if err != nil {
+			return err
+		}
 		for _, e := range b.Entries {
 			first, err := tx.PutEntry(author.ID, e)
 			if err != nil {
@@ -194,7 +248,10 @@ func (f *Flow) Arrive(author directory.Agency, b feed.Batch) error {
 			if !first {
 				continue // its tag stands for an earlier entry, whichever side looks
 			}
-			open := func(id casefile.IdentifierID) (match.Own, error) { return f.own(tx, id) }
+			if !epochs.Matches(e.Epoch) {
+				continue // retired; or to come, and then our own tokens will look for it
+			}
+			open := func(id casefile.IdentifierID, e token.Epoch) (match.Own, error) { return f.own(tx, id, e) }
 			if err := match.Arrived(tx, author.ID, e, open, f.now()); err != nil {
 				return fmt.Errorf("match entry %d of %s: %w", e.Number, author.ID, err)
 			}
@@ -227,9 +284,9 @@ func mayArrive(tx *store.Tx, author directory.AgencyID) error {
 	return err
 }
 
-// own returns an announced identifier with its key.
-func (f *Flow) own(tx *store.Tx, id casefile.IdentifierID) (match.Own, error) {
-	t, epoch, err := tx.Token(id)
+// own returns an announced identifier with its key in an epoch.
+func (f *Flow) own(tx *store.Tx, id casefile.IdentifierID, epoch token.Epoch) (match.Own, error) {
+	t, err := tx.TokenOf(id, epoch)
 	if err != nil {
 		return match.Own{}, err
 	}
@@ -237,16 +294,36 @@ func (f *Flow) own(tx *store.Tx, id casefile.IdentifierID) (match.Own, error) {
 	if err != nil {
 		return match.Own{}, err
 	}
-	return f.derived(id, i, t, epoch)
+	return f.derived(held{id, i}, t, epoch)
 }
 
-// derived is an identifier with the key of its token.
-func (f *Flow) derived(id casefile.IdentifierID, i identifier.Identifier, t oprf.Token, epoch token.Epoch) (match.Own, error) {
+// each calls do with an identifier's key in every epoch that matches.
+func (f *Flow) each(tx *store.Tx, h held, do func(match.Own) error) error {
+	tokens, err := tx.Matching(h.id)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		own, err := f.derived(h, t.Token, t.Epoch)
+		if err != nil {
+			return err
+		}
+		err = do(own)
+		own.Key.Destroy()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// derived is an identifier with the key of its token in an epoch.
+func (f *Flow) derived(h held, t oprf.Token, epoch token.Epoch) (match.Own, error) {
 	secret, ok := f.secret(epoch)
 	if !ok {
 		return match.Own{}, fmt.Errorf("%w %d", errNoSecret, epoch)
 	}
-	return match.Own{ID: id, Identifier: i, Epoch: epoch, Key: token.Derive(t, secret, epoch)}, nil
+	return match.Own{ID: h.id, Identifier: h.identifier, Epoch: epoch, Key: token.Derive(t, secret, epoch)}, nil
 }
 
 var errNoSecret = errors.New("no federation secret yet for key epoch")

@@ -17,12 +17,14 @@ import (
 )
 
 // TestAlertsFollowFromWhatIsHeldWhateverTheOrder lets three agencies enter,
-// fetch, lose and regain their registry in any order, then lets everything
+// fetch, lose and regain their registry in any order, while token keys come into
+// force and retire, each agency learning it at another time; then lets everything
 // arrive, and compares the alerts of each with what the agencies hold.
 func TestAlertsFollowFromWhatIsHeldWhateverTheOrder(t *testing.T) {
 	const persons, cases = 5, 2
 	rapid.Check(t, func(t *rapid.T) {
-		r := &registry{}
+		keys := [][]token.Epoch{{1}, {1, 2}, {2}, {2, 3}, {3}}
+		r := &registry{epochs: keys[0]}
 		var all []*desktop
 		var members []directory.Agency
 		for _, id := range []directory.AgencyID{"aurora-pd", "boulder-so", "denver-pd"} {
@@ -33,9 +35,9 @@ func TestAlertsFollowFromWhatIsHeldWhateverTheOrder(t *testing.T) {
 		p := people(t, persons)
 		held := map[string][]casefile.CaseID{} // agency and person → cases, the announcing one first
 		pick := rapid.IntRange(0, len(all)-1)
-		for range rapid.IntRange(5, 40).Draw(t, "steps") {
+		for range rapid.IntRange(5, 60).Draw(t, "steps") {
 			d := all[pick.Draw(t, "agency")]
-			switch rapid.IntRange(0, 5).Draw(t, "step") {
+			switch rapid.IntRange(0, 8).Draw(t, "step") {
 			case 0, 1:
 				n := rapid.IntRange(0, persons-1).Draw(t, "person")
 				c := casefile.CaseID(rapid.IntRange(1, cases).Draw(t, "case"))
@@ -54,6 +56,17 @@ func TestAlertsFollowFromWhatIsHeldWhateverTheOrder(t *testing.T) {
 				if !r.down {
 					d.catchUp(t)
 				}
+			case 6:
+				if !r.down {
+					d.renew(t)
+				}
+			case 7:
+				d.sweep(t)
+			case 8:
+				if len(keys) > 1 && rapid.Bool().Draw(t, "key") {
+					keys = keys[1:]
+					r.epochs = keys[0]
+				}
 			}
 		}
 		r.down = false
@@ -62,6 +75,8 @@ func TestAlertsFollowFromWhatIsHeldWhateverTheOrder(t *testing.T) {
 				d.join(t, members...)
 				d.derive(t)
 				d.catchUp(t)
+				d.renew(t)
+				d.sweep(t)
 				for _, from := range all {
 					if from != d {
 						d.fetch(t, from, false)
@@ -120,15 +135,14 @@ func (d *desktop) announcedUnder(t tb, i identifier.Identifier) (c token.CasePoi
 		if err != nil {
 			return err
 		}
-		own, err := d.flow.own(tx, id)
+		token, epoch, err := tx.Token(id)
 		if err != nil {
 			return err
 		}
-		e, ok, err := tx.EntryTagged(d.agency.ID, 1, own.Key.Tag(d.agency.ID.Author()))
-		if err != nil || !ok {
+		p, ok, err := d.flow.announced(tx, held{id, i}, token, epoch)
+		if !ok {
 			return fmt.Errorf("own entry found %t: %w", ok, err)
 		}
-		p, err := own.Key.Open(d.agency.ID.Author(), e.Number, e.Pointer)
 		c = p.Case
 		return err
 	})

@@ -29,18 +29,47 @@ import (
 )
 
 // registry stands for the token servers: any holder gets the same token, and
-// it can be down.
-type registry struct{ down bool }
+// it can be down. It makes tokens of the newest epoch; none set is epoch 1.
+type registry struct {
+	down   bool
+	epochs []token.Epoch // that match
+	asked  int           // tokens made
+}
+
+// tokenOf is the token of an identifier under the key of an epoch.
+func tokenOf(i identifier.Identifier, e token.Epoch) oprf.Token {
+	return sha512.Sum512(append(i.Input(), byte(e)))
+}
+
+func (r *registry) current() token.Epoch {
+	if len(r.epochs) == 0 {
+		return 1
+	}
+	return r.epochs[len(r.epochs)-1]
+}
 
 func (r *registry) Tokens(_ context.Context, ids []identifier.Identifier) ([]oprf.Token, token.Epoch, error) {
 	if r.down {
 		return nil, 0, errors.New("registry down")
 	}
+	r.asked += len(ids)
 	out := make([]oprf.Token, len(ids))
 	for n, i := range ids {
-		out[n] = sha512.Sum512(i.Input())
+		out[n] = tokenOf(i, r.current())
 	}
-	return out, 1, nil
+	return out, r.current(), nil
+}
+
+// directory is what the registry publishes.
+func (r *registry) directory(agencies []directory.Agency) *directory.Directory {
+	d := &directory.Directory{Agencies: agencies, Policy: directory.FirstPolicy()}
+	for _, e := range append([]token.Epoch{}, r.epochs...) {
+		d.Epochs = append(d.Epochs, directory.KeyEpoch{Epoch: e, Retiring: e != r.current()})
+	}
+	if len(d.Epochs) == 0 {
+		d.Epochs = []directory.KeyEpoch{{Epoch: 1}}
+	}
+	return d
 }
 
 // desktop is one agency's flow and store, in memory.
@@ -48,6 +77,7 @@ type desktop struct {
 	agency directory.Agency
 	flow   *Flow
 	store  *store.Store
+	centre *registry
 	raised int
 }
 
@@ -65,25 +95,34 @@ type tb interface {
 
 func newDesktop(t tb, id directory.AgencyID, r *registry) *desktop {
 	t.Helper()
+	d := openDesktop(t, id, r, vfs.NewMem(), nil)
+	d.join(t)
+	return d
+}
+
+// openDesktop is an agency's flow on a disk that may hold what it did before.
+// fails, where set, is asked before each write.
+func openDesktop(t tb, id directory.AgencyID, r *registry, disk vfs.FS, fails func() error) *desktop {
+	t.Helper()
 	s, err := store.Open(store.Options{
-		Dir: "/store", FS: vfs.NewMem(), Log: slog.New(slog.DiscardHandler), Cache: 1 << 20,
+		Dir: "/store", FS: disk, Disk: fails, Log: slog.New(slog.DiscardHandler), Cache: 1 << 20,
 		Free: func() (uint64, error) { return 1 << 40, nil },
 	})
 	if err != nil {
 		t.Fatalf("open store: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := s.Close(); err != nil && fails == nil {
 			t.Fatalf("close store: %v", err)
 		}
 	})
-	d := &desktop{agency: directory.Agency{ID: id, Key: wire.PeerOf(signingKey(id)), Status: directory.Active}, store: s}
+	d := &desktop{agency: directory.Agency{ID: id, Key: wire.PeerOf(signingKey(id)), Status: directory.Active}, store: s, centre: r}
 	d.flow = &Flow{
 		self: id, key: signingKey(id), store: s, tokens: r, now: func() time.Time { return at }, log: slog.New(slog.DiscardHandler),
 		raised:  func(a []alert.Alert) { d.raised += len(a) },
 		changed: make(chan struct{}), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1),
 	}
-	d.flow.secrets.Store(&map[token.Epoch]token.Secret{1: {7}})
+	d.flow.secrets.Store(&map[token.Epoch]token.Secret{1: {7}, 2: {8}, 3: {9}})
 	if err := d.flow.Begin(); err != nil {
 		t.Fatalf("begin: %v", err)
 	}
@@ -96,8 +135,7 @@ func (d *desktop) join(t tb, agencies ...directory.Agency) {
 		agencies = append(agencies, d.agency)
 	}
 	slices.SortFunc(agencies, func(a, b directory.Agency) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	dir := &directory.Directory{Agencies: agencies}
-	if err := d.flow.Join(dir, func(*store.Tx) error { return nil }); err != nil {
+	if err := d.flow.Join(d.centre.directory(agencies), func(*store.Tx) error { return nil }); err != nil {
 		t.Fatalf("%s joins: %v", d.agency.ID, err)
 	}
 }
@@ -147,8 +185,29 @@ func (d *desktop) enter(t tb, c casefile.CaseID, ids ...identifier.Identifier) d
 
 func (d *desktop) catchUp(t tb) {
 	t.Helper()
-	if _, err := d.flow.CatchUp(context.Background()); err != nil {
+	if _, err := d.flow.CatchUp(context.Background()); err != nil && !errors.Is(err, errChange) {
 		t.Fatalf("%s catches up: %v", d.agency.ID, err)
+	}
+}
+
+// renew makes every token of an older epoch anew.
+func (d *desktop) renew(t tb) {
+	t.Helper()
+	for more := true; more; {
+		var err error
+		if more, err = d.flow.Renew(context.Background()); err != nil && !errors.Is(err, errChange) {
+			t.Fatalf("%s renews: %v", d.agency.ID, err)
+		}
+	}
+}
+
+func (d *desktop) sweep(t tb) {
+	t.Helper()
+	for more := true; more; {
+		var err error
+		if more, err = d.flow.Sweep(); err != nil {
+			t.Fatalf("%s sweeps: %v", d.agency.ID, err)
+		}
 	}
 }
 
@@ -367,7 +426,7 @@ func (d *desktop) repeats(t tb, i identifier.Identifier, n int) {
 		t.Fatalf("no secret of epoch 1")
 	}
 	err := d.flow.commit(func(tx *store.Tx, w *feed.Writer) error {
-		k := token.Derive(sha512.Sum512(i.Input()), secret, 1)
+		k := token.Derive(tokenOf(i, 1), secret, 1)
 		for c := range n {
 			e := feed.Entry{Number: w.Next(), Kind: feed.Announce, Epoch: 1, Tag: k.Tag(d.agency.ID.Author())}
 			pointer := token.Pointer{Case: token.CasePointer{9, byte(c + 1)}, Kind: uint8(i.Kind())}

@@ -25,22 +25,55 @@ func (n *Node) offer(secrets map[token.Epoch]token.Secret) {
 	n.offered = secrets
 }
 
-// takeSecrets keeps the offered secrets that d commits to, and lets go of those
-// of epochs that are no more. What is missing is asked for.
+// takeSecrets keeps the offered secrets that d commits to. What is missing is
+// asked for. Those of epochs that are no more stay until dropSecrets.
 func (n *Node) takeSecrets(d *directory.Directory) error {
 	n.offering.Lock()
 	defer n.offering.Unlock()
-	held, next := n.heldSecrets(), map[token.Epoch]token.Secret{}
+	held := n.heldSecrets()
+	next := maps.Clone(held)
+	if next == nil {
+		next = map[token.Epoch]token.Secret{}
+	}
+	missing := false
 	for _, k := range d.Epochs {
+		delete(next, k.Epoch)
 		for _, known := range []map[token.Epoch]token.Secret{held, n.offered} {
 			if secret, ok := known[k.Epoch]; ok && secret.Commit() == k.Federation {
 				next[k.Epoch] = secret
 			}
 		}
+		_, ok := next[k.Epoch]
+		missing = missing || !ok
 	}
-	if len(next) < len(d.Epochs) {
+	if missing {
 		poke(n.asking)
 	}
+	return n.keepSecrets(held, next)
+}
+
+// dropSecrets lets go of the secrets of epochs that are no more, once no token
+// of ours is left that was made with them: until then they open our own entries.
+func (n *Node) dropSecrets() error {
+	n.offering.Lock()
+	defer n.offering.Unlock()
+	var e store.Epochs
+	err := n.store.View(func(tx *store.Tx) (err error) {
+		e, err = tx.Epochs()
+		return err
+	})
+	if err != nil || len(e.Match) == 0 || e.Done < e.Until {
+		return err
+	}
+	held := n.heldSecrets()
+	next := maps.Clone(held)
+	maps.DeleteFunc(next, func(of token.Epoch, _ token.Secret) bool { return of < e.Match[0] })
+	return n.keepSecrets(held, next)
+}
+
+// keepSecrets makes next the secrets that are held, on the disk first. The
+// caller holds offering.
+func (n *Node) keepSecrets(held, next map[token.Epoch]token.Secret) error {
 	if maps.Equal(held, next) {
 		return nil
 	}

@@ -185,7 +185,8 @@ func (n *Node) keepDirectory() {
 	}
 }
 
-// keepCatchingUp announces what waits for its token, whenever something does.
+// keepCatchingUp announces what waits for its token, whenever something does;
+// and then, batch by batch, what has one of an older key.
 func (n *Node) keepCatchingUp() {
 	for n.ctx.Err() == nil {
 		done, err := n.flow.CatchUp(n.ctx)
@@ -193,10 +194,20 @@ func (n *Node) keepCatchingUp() {
 			n.o.Log.Info("waiting identifiers announced", "identifiers", done)
 			continue
 		}
+		more := false
+		if err == nil {
+			more, err = n.flow.Renew(n.ctx)
+		}
+		if more {
+			continue
+		}
+		if err == nil {
+			err = n.dropSecrets()
+		}
 		if err != nil && n.ctx.Err() == nil {
 			n.o.Log.Info("identifiers go on waiting", "cause", err)
 		}
-		pause := time.Hour // nothing waits until it says so
+		pause := time.Hour // nothing waits until it says so, or another day begins
 		if err != nil {
 			pause = n.o.Pauses.Registry
 		}
@@ -204,10 +215,14 @@ func (n *Node) keepCatchingUp() {
 	}
 }
 
-// keepDeriving derives our identifiers for members that joined after them.
+// keepDeriving derives our identifiers for members that joined after them, and
+// drops what was derived in epochs that are no more.
 func (n *Node) keepDeriving() {
 	for n.ctx.Err() == nil {
 		more, err := n.flow.DeriveNext()
+		if err == nil && !more {
+			more, err = n.flow.Sweep()
+		}
 		if err != nil {
 			n.o.Log.Error("tags could not be derived", "cause", err)
 			n.wait(n.o.Pauses.Registry, nil)

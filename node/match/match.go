@@ -7,6 +7,9 @@
 // entries that have arrived (Announced). Either is one probe, whatever the
 // number of identifiers and members. An entry counts only when its pointer
 // opens under the key that only a holder of the identifier can derive.
+//
+// While one token key replaces another, an identifier has a token of each, and
+// an entry meets the one of its own epoch.
 package match
 
 import (
@@ -29,7 +32,7 @@ type Book interface {
 	Raise(alert.Pair, alert.Ground) error
 }
 
-// Own is one of our identifiers with the key of its token.
+// Own is one of our identifiers with the key of its token in one epoch.
 type Own struct {
 	ID         casefile.IdentifierID
 	Identifier identifier.Identifier
@@ -38,13 +41,14 @@ type Own struct {
 }
 
 // Arrived looks an entry that author has just sent up among our identifiers.
-// open returns the identifier and its key once the number is known.
-func Arrived(b Book, author directory.AgencyID, e feed.Entry, open func(casefile.IdentifierID) (Own, error), now time.Time) error {
+// open returns the identifier with its key of the entry's epoch, once the number
+// is known.
+func Arrived(b Book, author directory.AgencyID, e feed.Entry, open func(casefile.IdentifierID, token.Epoch) (Own, error), now time.Time) error {
 	id, ours, err := b.Expected(author, e.Epoch, e.Tag)
 	if err != nil || !ours {
 		return err
 	}
-	own, err := open(id)
+	own, err := open(id, e.Epoch)
 	if err != nil {
 		return err
 	}

@@ -106,8 +106,8 @@ func (b *book) arrive(t testing.TB, author directory.AgencyID, e feed.Entry, own
 		b.entries[author] = map[token.Tag]feed.Entry{}
 	}
 	b.entries[author][e.Tag] = e
-	open := func(id casefile.IdentifierID) (Own, error) {
-		return Own{ID: id, Identifier: own[id], Epoch: epoch, Key: keyOf(own[id])}, nil
+	open := func(id casefile.IdentifierID, e token.Epoch) (Own, error) {
+		return Own{ID: id, Identifier: own[id], Epoch: e, Key: keyOf(own[id])}, nil
 	}
 	if err := Arrived(b, author, e, open, noon); err != nil {
 		t.Fatal(err)

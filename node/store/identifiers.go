@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"interlock/crypto/oprf"
-	"interlock/crypto/token"
 	"interlock/node/casefile"
 	"interlock/protocol/identifier"
 )
@@ -140,45 +138,4 @@ func (tx *Tx) CasesHolding(id casefile.IdentifierID) ([]casefile.CaseID, error) 
 		return nil
 	})
 	return cases, err
-}
-
-// PutToken keeps the token of an identifier in an epoch; it waits no longer.
-func (tx *Tx) PutToken(id casefile.IdentifierID, e token.Epoch, t oprf.Token) error {
-	v := append(binary.BigEndian.AppendUint32(nil, uint32(e)), t[:]...)
-	if err := tx.set(key(tableToken, number(uint64(id))), v); err != nil {
-		return err
-	}
-	return tx.delete(key(tableWaiting, number(uint64(id))))
-}
-
-// Token returns the token of an identifier and its epoch, or ErrNotFound.
-func (tx *Tx) Token(id casefile.IdentifierID) (oprf.Token, token.Epoch, error) {
-	v, err := tx.get(key(tableToken, number(uint64(id))))
-	if err != nil {
-		return oprf.Token{}, 0, err
-	}
-	defer clear(v)
-	if len(v) != 4+oprf.TokenSize {
-		return oprf.Token{}, 0, fmt.Errorf("record in table %q: %d bytes", tableToken, len(v))
-	}
-	return oprf.Token(v[4:]), token.Epoch(binary.BigEndian.Uint32(v)), nil
-}
-
-// Wait records that an identifier's token is still to be had.
-func (tx *Tx) Wait(id casefile.IdentifierID) error {
-	return tx.set(key(tableWaiting, number(uint64(id))), nil)
-}
-
-// Waiting returns up to limit identifiers whose token is still to be had.
-func (tx *Tx) Waiting(limit int) ([]casefile.IdentifierID, error) {
-	prefix := []byte{tableWaiting}
-	var ids []casefile.IdentifierID
-	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
-		if len(ids) == limit {
-			return errStop
-		}
-		ids = append(ids, casefile.IdentifierID(binary.BigEndian.Uint64(k[1:])))
-		return nil
-	})
-	return ids, err
 }

@@ -19,6 +19,7 @@ type Tx struct {
 	raised  []alert.ID
 	grown   bool     // a head was put
 	members []Member // as read once in this transaction
+	epochs  *Epochs  // likewise
 }
 
 // Each kind of record has a first byte of its own. They are the format of the
@@ -37,7 +38,8 @@ const (
 	tableNumberOf   = 'I' // identifier → identifier number
 	tableHolding    = 'h' // case, identifier number → JSON
 	tableHolder     = 'H' // identifier number, case → nothing
-	tableToken      = 't' // identifier number → epoch, entry number, token
+	tableToken      = 't' // identifier number → epoch, token: the newest
+	tableFormer     = 'u' // identifier number → epoch, token: the one before
 	tableWaiting    = 'w' // identifier number → nothing
 	tableEntry      = 'F' // author, number → entry
 	tableHead       = 'K' // author, number → hash, signature
@@ -48,6 +50,7 @@ const (
 	tableGround     = 'g' // alert, identifier → JSON
 	tableCaseAlert  = 'a' // case, alert → nothing
 	tableRecent     = 'r' // time, alert → nothing
+	tableFork       = 'V' // agency, number → JSON
 )
 
 // key builds a key from its table and parts. A part of variable length must
@@ -96,6 +99,14 @@ func (tx *Tx) set(k, v []byte) error {
 func (tx *Tx) delete(k []byte) error {
 	if err := tx.w.Delete(k, nil); err != nil {
 		return fmt.Errorf("delete from table %q: %w", k[0], err)
+	}
+	return nil
+}
+
+// deleteRange deletes every key from one on and before another.
+func (tx *Tx) deleteRange(from, to []byte) error {
+	if err := tx.w.DeleteRange(from, to, nil); err != nil {
+		return fmt.Errorf("delete from table %q: %w", from[0], err)
 	}
 	return nil
 }

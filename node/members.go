@@ -1,0 +1,126 @@
+package node
+
+import (
+	"errors"
+
+	"interlock/node/casefile"
+	"interlock/node/match"
+	"interlock/node/store"
+	"interlock/protocol/directory"
+	"interlock/protocol/feed"
+)
+
+// derivedAtOnce is how many identifiers are derived for a member in one
+// transaction.
+const derivedAtOnce = 512
+
+// Join takes a new directory: the token keys that it names match; members that are new, or back, are to be
+// derived; members that are out stop matching with this transaction. Where we
+// are out ourselves, so is everybody else.
+func (f *Flow) Join(d *directory.Directory, save func(*store.Tx) error) error {
+	err := f.store.Update(func(tx *store.Tx) error {
+		until, err := tx.LastIdentifier()
+		if err != nil {
+			return err
+		}
+		if err := f.takeEpochs(tx, d, until); err != nil {
+			return err
+		}
+		own, _ := d.Agency(f.self)
+		listed := make(map[directory.AgencyID]bool)
+		for _, a := range d.Agencies {
+			listed[a.ID] = true
+			if a.ID == f.self {
+				continue
+			}
+			if err := f.admit(tx, a.ID, a.Status == directory.Active && own.Status == directory.Active, until); err != nil {
+				return err
+			}
+		}
+		members, err := tx.Members()
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if !listed[m.Agency] {
+				if err := f.admit(tx, m.Agency, false, until); err != nil {
+					return err
+				}
+			}
+		}
+		return save(tx)
+	})
+	if err == nil {
+		poke(f.joined)
+	}
+	return err
+}
+
+// Leave stops matching with everybody, until a directory has us active again.
+func (f *Flow) Leave() error {
+	return f.store.Update(func(tx *store.Tx) error {
+		members, err := tx.Members()
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if err := f.admit(tx, m.Agency, false, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// admit records whether a member is active. One that becomes so is derived
+// from the first identifier on: what was announced meanwhile left it out.
+func (f *Flow) admit(tx *store.Tx, id directory.AgencyID, active bool, until casefile.IdentifierID) error {
+	m, err := tx.Member(id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err == nil && m.Active == active {
+		return nil
+	}
+	m = store.Member{Agency: id, Active: active}
+	if active {
+		m.Until = until
+	}
+	return tx.PutMember(m)
+}
+
+// DeriveNext derives our identifiers' tags for members that joined after
+// them, one step, and reports whether more is left.
+func (f *Flow) DeriveNext() (more bool, err error) {
+	err = f.commit(func(tx *store.Tx, _ *feed.Writer) error {
+		members, err := tx.Members()
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if m.Active && m.Done < m.Until {
+				more = true
+				return f.derive(tx, m)
+			}
+		}
+		return nil
+	})
+	return more, err
+}
+
+func (f *Flow) derive(tx *store.Tx, m store.Member) error {
+	end := min(m.Until, m.Done+derivedAtOnce)
+	for id := m.Done + 1; id <= end; id++ {
+		i, err := tx.Identifier(id)
+		if err != nil {
+			return err
+		}
+		// One that waits for its token will be looked for when it has it.
+		err = f.each(tx, held{id, i}, func(own match.Own) error { return match.Announced(tx, m.Agency, own, f.now()) })
+		if err != nil {
+			return err
+		}
+	}
+	m.Done = end
+	return tx.PutMember(m)
+}
