@@ -1,0 +1,79 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+// Limits of the server.
+const (
+	headerTimeout  = 10 * time.Second
+	bodyTimeout    = time.Minute
+	answerTimeout  = time.Minute
+	idleTimeout    = 2 * time.Minute
+	exportTimeout  = time.Hour
+	closeTimeout   = 5 * time.Second
+	maxHeader      = 16 << 10
+	maxForm        = 256 << 10 // a policy of the greatest size, as text
+	maxConnections = 256
+	sweepEvery     = 5 * time.Second
+)
+
+// Serve answers on l until ctx ends, and then signs everybody out, which
+// erases their keys. It closes l.
+func (c *Console) Serve(ctx context.Context, l net.Listener) error {
+	base, cancel := context.WithCancel(ctx) // a stream of events ends with it
+	defer cancel()
+	server := &http.Server{
+		Handler: c, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return base },
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(netutil.LimitListener(l, maxConnections)) }()
+	err := c.sweepUntil(ctx, served)
+	cancel()
+	closing, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer done()
+	if shut := server.Shutdown(closing); shut != nil {
+		err = errors.Join(err, shut, server.Close())
+	}
+	return errors.Join(err, c.Close())
+}
+
+// sweepUntil ends sessions whose time is over until ctx or the server ends.
+func (c *Console) sweepUntil(ctx context.Context, served <-chan error) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-served:
+			return err
+		case <-tick.C:
+			c.sweep()
+		}
+	}
+}
+
+// Close signs everybody out.
+func (c *Console) Close() error {
+	c.gate.close()
+	return c.sessions.endAll()
+}
+
+// takeTime lets the request take longer than the others. Recorders in tests
+// have no deadlines, which is no fault.
+func takeTime(w http.ResponseWriter, d time.Duration) error {
+	control, until := http.NewResponseController(w), time.Now().Add(d) // the connection's clock, not the pages'
+	err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
+}
