@@ -14,9 +14,8 @@ import (
 func (c *Cluster) change(servers []directory.Server) (done bool) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
-	latest := c.raft.GetConfiguration()
 	p := plan{
-		c: c, now: latest.Configuration(), index: latest.Index(), committed: c.raft.CommitIndex(),
+		c: c, now: c.configuration(), committed: c.raft.CommitIndex(),
 		wanted: make(map[raft.ServerAddress]bool),
 	}
 	p.heard = sync.OnceValue(func() map[raft.ServerAddress]uint64 { return c.progress(p.now) })
@@ -45,7 +44,6 @@ func (c *Cluster) change(servers []directory.Server) (done bool) {
 type plan struct {
 	c         *Cluster
 	now       raft.Configuration
-	index     uint64 // of now, in the log
 	committed uint64
 	wanted    map[raft.ServerAddress]bool
 	heard     func() map[raft.ServerAddress]uint64 // who answers, and what it has applied
@@ -61,7 +59,7 @@ func (p *plan) remove() (do func() raft.Future, left bool) {
 		}
 		left = true
 		if s.Suffrage != raft.Voter || p.carried(s.Address) {
-			return func() raft.Future { return p.c.raft.RemoveServer(s.ID, p.index, enqueueWait) }, true
+			return func() raft.Future { return p.c.raft.RemoveServer(s.ID, 0, enqueueWait) }, true
 		}
 	}
 	return nil, left
@@ -92,7 +90,7 @@ func (p *plan) promote() (do func() raft.Future, left bool) {
 			p.c.targets[s.Address] = p.committed
 		}
 		if applied, ok := p.heard()[s.Address]; ok && applied >= p.c.targets[s.Address] {
-			return func() raft.Future { return p.c.raft.AddVoter(s.ID, s.Address, p.index, enqueueWait) }, true
+			return func() raft.Future { return p.c.raft.AddVoter(s.ID, s.Address, 0, enqueueWait) }, true
 		}
 	}
 	return nil, left
@@ -102,7 +100,7 @@ func (p *plan) add() (do func() raft.Future, left bool) {
 	for a := range p.wanted {
 		if _, ok := member(p.now, a); !ok {
 			delete(p.c.targets, a)
-			return func() raft.Future { return p.c.raft.AddNonvoter(raft.ServerID(a), a, p.index, enqueueWait) }, true
+			return func() raft.Future { return p.c.raft.AddNonvoter(raft.ServerID(a), a, 0, enqueueWait) }, true
 		}
 	}
 	return nil, false

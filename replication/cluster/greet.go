@@ -27,11 +27,8 @@ func (c *Cluster) dial(ctx context.Context, to raft.ServerAddress) (*link.Stream
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	switch c.standing() {
-	case Removed:
-		return nil, ErrRemoved
-	case Outdated:
-		return nil, ErrOutdated
+	if err := c.over(); err != nil {
+		return nil, err
 	}
 	s, _, err := c.greet(ctx, other, replicate)
 	return s, err

@@ -88,15 +88,14 @@ var errStillVoting = errors.New("it has a vote")
 
 func (c *Cluster) disenfranchise(ctx context.Context, a raft.ServerAddress) error {
 	delete(c.targets, a)
-	now := c.raft.GetConfiguration()
-	me, ok := member(now.Configuration(), a)
+	me, ok := member(c.configuration(), a)
 	switch {
 	case !ok:
-		if err := wait(ctx, c.raft.AddNonvoter(raft.ServerID(a), a, now.Index(), enqueueWait)); err != nil {
+		if err := wait(ctx, c.raft.AddNonvoter(raft.ServerID(a), a, 0, enqueueWait)); err != nil {
 			return err
 		}
 	case me.Suffrage == raft.Voter:
-		if err := wait(ctx, c.raft.DemoteVoter(raft.ServerID(a), now.Index(), enqueueWait)); err != nil {
+		if err := wait(ctx, c.raft.DemoteVoter(raft.ServerID(a), 0, enqueueWait)); err != nil {
 			return err
 		}
 	}

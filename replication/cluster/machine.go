@@ -58,6 +58,10 @@ func (m *machine) Apply(entry *raft.Log) any {
 	return nil
 }
 
+// StoreConfiguration is called where a change of the servers that replicate was
+// committed. Raft keeps it; whoever waits for it is told.
+func (m *machine) StoreConfiguration(uint64, raft.Configuration) { m.notify() }
+
 // A snapshot is the index of the last command in eight bytes, big-endian, and
 // the registry's own snapshot.
 type snapshot struct{ b []byte }

@@ -73,12 +73,23 @@ func (c *Cluster) Await(ctx context.Context, index uint64) error {
 	}
 }
 
+// over is why nothing will come of trying.
+func (c *Cluster) over() error {
+	switch c.standing() {
+	case Removed:
+		return ErrRemoved
+	case Outdated:
+		return ErrOutdated
+	}
+	return nil
+}
+
 // persist repeats try until it succeeds, is refused, or time is up.
 func (c *Cluster) persist(ctx context.Context, try func(context.Context) error) error {
 	for {
 		changed := c.Changed()
-		if c.part.now().outdated {
-			return ErrOutdated
+		if err := c.over(); err != nil {
+			return err
 		}
 		err := try(ctx)
 		if _, refused := registry.RefusalOf(err); err == nil || refused {
