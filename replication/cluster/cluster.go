@@ -23,7 +23,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
-	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 
 	"interlock/crypto/oprf"
 	"interlock/protocol/link"
@@ -70,7 +69,7 @@ type Cluster struct {
 	layer     *streamLayer
 	transport *raft.NetworkTransport
 	raft      *raft.Raft
-	journal   *raftboltdb.BoltStore
+	journal   *journal
 	closed    chan struct{}
 	once      sync.Once // of Close
 }
@@ -113,7 +112,7 @@ func Open(o Options) (*Cluster, error) {
 
 func (c *Cluster) start(state *registry.State) (err error) {
 	logger := bridge(c.log, c.peers)
-	if c.journal, err = openLog(c.folder); err != nil {
+	if c.journal, err = openLog(c.folder, c.log); err != nil {
 		return err
 	}
 	defer func() {

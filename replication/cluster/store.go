@@ -3,32 +3,53 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
-	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 
 	"interlock/replication/registry"
 )
 
-// logFile holds the log and the votes.
-const logFile = "log.bolt"
+// logFolder holds the log and the votes.
+const logFolder = "log"
 
 // openLog opens the log and the votes. Every append is synced before raft
 // hears of it.
-func openLog(f *Folder) (*raftboltdb.BoltStore, error) {
-	log, err := raftboltdb.NewBoltStore(filepath.Join(f.path, logFile))
+func openLog(f *Folder, log *slog.Logger) (*journal, error) {
+	j, err := openJournal(filepath.Join(f.path, logFolder), vfs.Default, faults{log})
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	return log, nil
+	return j, nil
+}
+
+// faults passes what Pebble complains of to our log, and drops its chatter. It
+// names files and positions, and nothing of what the entries say.
+type faults struct{ log *slog.Logger }
+
+// Infof drops the chatter.
+func (faults) Infof(string, ...any) {}
+
+// Errorf is a fault that Pebble goes on after.
+func (f faults) Errorf(format string, args ...any) {
+	f.log.Error("log of the replication", "fault", fmt.Sprintf(format, args...))
+}
+
+// Fatalf is called where Pebble cannot go on. The process ends: a server that
+// does not know what is on its disk must not vote, and the others go on
+// without it.
+func (f faults) Fatalf(format string, args ...any) {
+	f.Errorf(format, args...)
+	panic("log of the replication: " + fmt.Sprintf(format, args...))
 }
 
 // found writes the first configuration, all servers of the genesis, into a
 // folder that never took part. Every server writes the same, so it does not
 // matter which is first. A folder that took part, and has no log any more, may
 // have voted for somebody: it must not begin anew.
-func found(f *Folder, s *registry.State, config *raft.Config, log *raftboltdb.BoltStore, snapshots raft.SnapshotStore, transport raft.Transport) error {
+func found(f *Folder, s *registry.State, config *raft.Config, log *journal, snapshots raft.SnapshotStore, transport raft.Transport) error {
 	took, err := f.network()
 	if err != nil {
 		return err
