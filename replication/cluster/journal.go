@@ -89,27 +89,29 @@ func (j *journal) GetLog(index uint64, into *raft.Log) error {
 func (j *journal) StoreLog(entry *raft.Log) error { return j.StoreLogs([]*raft.Log{entry}) }
 
 // StoreLogs appends entries, all or none.
-func (j *journal) StoreLogs(entries []*raft.Log) error {
-	return j.append(func(batch *pebble.Batch) error {
-		for _, entry := range entries {
-			if err := batch.Set(logKey(entry.Index), appendEntry(nil, entry), nil); err != nil {
-				return err
-			}
+func (j *journal) StoreLogs(entries []*raft.Log) (err error) {
+	if free, err := j.free(); err == nil && free < reserve {
+		return errNoRoom
+	}
+	batch := j.db.NewBatch()
+	defer func() { err = errors.Join(err, batch.Close()) }()
+	for _, entry := range entries {
+		if err := batch.Set(logKey(entry.Index), appendEntry(nil, entry), nil); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return batch.Commit(pebble.Sync)
 }
 
 // DeleteRange removes the entries from first to last, both included. It is how
-// room is made, so it asks for none.
+// room is made, so it does not ask for any.
 func (j *journal) DeleteRange(first, last uint64) error {
 	return j.db.DeleteRange(logKey(first), append(logKey(last), 0), pebble.Sync)
 }
 
-// Set writes a value beside the log.
-func (j *journal) Set(key, value []byte) error {
-	return j.append(func(batch *pebble.Batch) error { return batch.Set(voteKey(key), value, nil) })
-}
+// Set writes a value beside the log. It is small, and raft ends the process
+// where it cannot write its term, so the reserve is there for it too.
+func (j *journal) Set(key, value []byte) error { return j.db.Set(voteKey(key), value, pebble.Sync) }
 
 // Get returns a value beside the log, nil where it was never set.
 func (j *journal) Get(key []byte) ([]byte, error) { return j.get(voteKey(key)) }
@@ -143,16 +145,4 @@ func (j *journal) get(key []byte) ([]byte, error) {
 		return nil, err
 	}
 	return append([]byte{}, b...), closer.Close()
-}
-
-func (j *journal) append(fill func(*pebble.Batch) error) (err error) {
-	if free, err := j.free(); err == nil && free < reserve {
-		return errNoRoom
-	}
-	batch := j.db.NewBatch()
-	defer func() { err = errors.Join(err, batch.Close()) }()
-	if err := fill(batch); err != nil {
-		return err
-	}
-	return batch.Commit(pebble.Sync)
 }
