@@ -30,6 +30,7 @@ const patience = 60 * time.Second
 // logs on disk.
 type testnet struct {
 	t         testing.TB
+	timing    Timing
 	genesis   *wire.Genesis
 	hash      directory.GenesisHash
 	keys      []ed25519.PrivateKey
@@ -71,9 +72,11 @@ func newKey(t testing.TB) ed25519.PrivateKey {
 	return key
 }
 
-func newTestnet(t testing.TB, servers int) *testnet {
+func newTestnet(t testing.TB, servers int) *testnet { return newTestnetAt(t, servers, quick) }
+
+func newTestnetAt(t testing.TB, servers int, timing Timing) *testnet {
 	t.Helper()
-	n := &testnet{t: t, cut: make(map[[2]wire.Peer]bool), log: &logBuffer{}, addresses: make([][]string, servers)}
+	n := &testnet{t: t, timing: timing, cut: make(map[[2]wire.Peer]bool), log: &logBuffer{}, addresses: make([][]string, servers)}
 	id, err := vault.GenerateIdentity()
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +177,7 @@ func (n *testnet) open(i int) (*Cluster, error) {
 		}
 	})
 	return Open(Options{
-		Folder: folder, Host: n.hosts[i], Genesis: n.genesis, Self: oprf.Index(i + 1), Timing: quick,
+		Folder: folder, Host: n.hosts[i], Genesis: n.genesis, Self: oprf.Index(i + 1), Timing: n.timing,
 		Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }
