@@ -168,6 +168,9 @@ func TestADealerThatRepeatsAnotherDealIsNamed(t *testing.T) {
 	if diff := cmp.Diff([]Fault{{2, Judging, Silent}, {2, Judging, ManyComplaints}}, faultsThrough(c.transcript, Judging)); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff(Verdict{Shares: indices(2), Secrets: indices(2)}, c.transcript.verdicts[3]); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestAFalseComplaintDisqualifiesNobody(t *testing.T) {
@@ -281,6 +284,19 @@ func TestAReceiverWithoutASubShareGetsItFromTheReconstruction(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(indices(2, 3, 4, 5), members(o.Keys)); diff != "" {
+		t.Error(diff)
+	}
+	wantSumOfDealers(t, c, o)
+}
+
+func TestAReconstructionEndsWithAsManySubSharesAsItNeeds(t *testing.T) {
+	c := convene(t, generatePlan(3, upTo(5)), nil)
+	c.before = func(c *ceremony) {
+		c.absent[5] = c.transcript.Phase() >= Opening
+		c.absent[4] = c.transcript.Phase() == Reconstructing
+	}
+	o := c.finish()
+	if diff := cmp.Diff([]Fault{{5, Opening, Silent}, {5, Confirming, Silent}}, c.transcript.Faults()); diff != "" {
 		t.Error(diff)
 	}
 	wantSumOfDealers(t, c, o)

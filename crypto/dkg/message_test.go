@@ -72,6 +72,14 @@ func TestAMessageBeyondTheLimitsIsNotEncoded(t *testing.T) {
 			t.Errorf("%s: got %v, want ErrMessage", name, err)
 		}
 	}
+	long := append([]byte{messageVersion, codeJoin}, make([]byte, len(PlanID{})+2)...)
+	long = append(append(long, byte((MaxSealed+1)>>8), byte((MaxSealed+1)&0xff)), make([]byte, MaxSealed+1)...)
+	if _, err := ParseMessage(long); !errors.Is(err, ErrMessage) {
+		t.Errorf("a recipient too long: got %v, want ErrMessage", err)
+	}
+	if _, err := ParseMessage(make([]byte, MaxMessage+1)); !errors.Is(err, ErrMessage) {
+		t.Errorf("a message too long: got %v, want ErrMessage", err)
+	}
 	largest := Deal{Commitments: make([]oprf.Element, MaxServers)}
 	for range MaxServers {
 		largest.Sealed = append(largest.Sealed, make([]byte, MaxSealed))

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"interlock/crypto/oprf"
+	"interlock/crypto/token"
 )
 
 // resharePlan moves the outcome of an earlier ceremony.
@@ -120,6 +121,36 @@ func TestADealerThatResharesSomethingElseIsRefused(t *testing.T) {
 	o := c.finish()
 	if o.Keys.Public != before.Keys.Public {
 		t.Error("another key")
+	}
+}
+
+func TestAReshareTakesNoOtherFederationSecret(t *testing.T) {
+	old, before := generated(t, 2, upTo(3))
+	c := convene(t, resharePlan(before, upTo(3), 2, upTo(3)), old.holders())
+	for _, s := range upTo(3) {
+		c.speak(s)
+	}
+	m, ok, err := c.people[1].Next(c.transcript)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	body(func(d *Deal) { d.Secret[0] = 1 })(&m)
+	if _, err := c.transcript.Apply(m); !errors.Is(err, ErrMessage) {
+		t.Errorf("deal: got %v, want ErrMessage", err)
+	}
+	for c.transcript.Phase() < Confirming {
+		for _, s := range upTo(3) {
+			if c.transcript.Phase() < Confirming {
+				c.speak(s)
+			}
+		}
+	}
+	m, ok = c.people[1].Confirm(c.transcript, token.Secret{1})
+	if !ok {
+		t.Fatal("nobody waits for a confirmation")
+	}
+	if _, err := c.transcript.Apply(m); !errors.Is(err, ErrMessage) {
+		t.Errorf("confirm: got %v, want ErrMessage", err)
 	}
 }
 
