@@ -27,7 +27,7 @@ var unhurried = Timing{Heartbeat: 2 * time.Second, Election: 2 * time.Second, Le
 var modes = []struct {
 	name          string
 	turn, workers int // commands in one turn, proposers
-}{{"serial", 60, 1}, {"pipelined", 1024, 256}}
+}{{"serial", 40, 1}, {"pipelined", 768, 256}}
 
 // BenchmarkRaft is the transport alone: raft over links against raft over TCP.
 // The state machine does nothing and the commands are 400 bytes. One goroutine
