@@ -15,8 +15,8 @@ test: ## everything, with the race detector
 check: ## formatting, vet, staticcheck and known vulnerabilities
 	./scripts/check
 
-bench: ## speed, as ratios to a reference in the same run
-	go test -run '^$$' -bench . -benchtime 2s ./crypto/... ./protocol/... ./node/...
+bench: ## speed, side by side with a reference in the same run; writes BENCHMARKS.md
+	go run ./testnet/bench
 
 fuzz: ## every fuzz target, a minute each
 	./scripts/fuzz 60s

@@ -86,7 +86,7 @@ func TestImportsPointDown(t *testing.T) {
 // TestEachBigDependencyHasOneRoom: so that it can be replaced in one place.
 func TestEachBigDependencyHasOneRoom(t *testing.T) {
 	rooms := map[string][]string{
-		"github.com/cockroachdb/pebble":                 {"node/store", "node/store/diskcrypt"},
+		"github.com/cockroachdb/pebble":                 {"node/store", "node/store/diskcrypt", "replication/cluster"},
 		"github.com/libp2p/":                            {"protocol/link"},
 		"github.com/multiformats/":                      {"protocol/link"},
 		"github.com/hashicorp/":                         {"replication/cluster"},

@@ -119,6 +119,9 @@ func (c *ceremony) speak(s oprf.Index) bool {
 	}
 	p := c.people[s]
 	m, ok, err := p.Next(c.transcript)
+	if err != nil && c.lies[s] != nil {
+		return false // its own state does not know what it said
+	}
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -142,14 +145,18 @@ func (c *ceremony) speak(s oprf.Index) bool {
 	return true
 }
 
+func (c *ceremony) prepare() {
+	if c.before != nil {
+		c.before(c)
+	}
+}
+
 // run goes on to the end, closing phases on which nobody has more to say, and returns
 // where it stands.
 func (c *ceremony) run() Phase {
 	c.t.Helper()
 	for c.transcript.Phase() != Done && c.transcript.Phase() != Failed {
-		if c.before != nil {
-			c.before(c)
-		}
+		c.prepare()
 		spoke := false
 		for _, s := range c.servers() {
 			spoke = c.speak(s) || spoke

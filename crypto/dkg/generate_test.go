@@ -175,3 +175,18 @@ func TestAReceiverThatConfirmsAnotherSecretIsLeftOut(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Two camps of threshold each need threshold dishonest servers; then nothing is certain.
+func TestACeremonyWhoseReceiversDisagreeFails(t *testing.T) {
+	c := convene(t, generatePlan(2, upTo(4)), nil)
+	other := func(_ *ceremony, m Message) Body {
+		if _, ok := m.Body.(Confirm); ok {
+			return Confirm{Federation: token.Secret{1}.Commit()}
+		}
+		return m.Body
+	}
+	c.lies[1], c.lies[2] = other, other
+	if got := c.run(); got != Failed || !errors.Is(c.transcript.Failure(), ErrDisagree) {
+		t.Errorf("got %v, %v, want a failure for disagreement", got, c.transcript.Failure())
+	}
+}

@@ -43,7 +43,7 @@ func (s *Server) endorseNow() (again bool) {
 	missing := false
 	s.cluster.View(func(state *registry.State) {
 		var encoded []byte
-		if m.Version, encoded, missing = state.Unendorsed(s.Index()); missing {
+		if m.Version, encoded, missing = state.Unendorsed(s.indexIn(state)); missing {
 			m.Endorsement.Signature = directory.Endorse(s.secrets.keys.Signing, encoded)
 		}
 	})

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -68,7 +69,13 @@ type Options struct {
 	Timing Timing // zero for the defaults
 	Log    *slog.Logger
 
-	wrap func(logStore) logStore // of tests: a disk that is slow
+	hooks hooks
+}
+
+// hooks are what a test puts between this package and the world.
+type hooks struct {
+	log  func(logStore) logStore            // a disk that is slow
+	conn func(wire.Peer, net.Conn) net.Conn // a path that is open one way
 }
 
 // Cluster is one server's part in the replication. Its methods may be called
@@ -121,6 +128,7 @@ func Open(o Options) (*Cluster, error) {
 	c.learn(o.Servers)
 	c.machine = newMachine(state, c.changed.notify)
 	c.layer = newStreamLayer(o.Host.Peer(), c.dial)
+	c.layer.wrap = o.hooks.conn
 	if err := c.start(state, o); err != nil {
 		c.cancel()
 		return nil, errors.Join(fmt.Errorf("open cluster: %w", err), c.layer.Close())
@@ -135,13 +143,13 @@ func Open(o Options) (*Cluster, error) {
 }
 
 func (c *Cluster) start(state *registry.State, o Options) (err error) {
-	log, err := openLog(c.folder)
+	log, err := openLog(c.folder, c.log)
 	if err != nil {
 		return err
 	}
 	c.journal = log
-	if o.wrap != nil {
-		c.journal = o.wrap(log)
+	if o.hooks.log != nil {
+		c.journal = o.hooks.log(log)
 	}
 	defer func() {
 		if err != nil {

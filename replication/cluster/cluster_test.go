@@ -274,7 +274,7 @@ func TestAServerThatLostItsLogDoesNotVoteAgain(t *testing.T) {
 	if err := n.clusters[2].Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(n.dirs[2], logFile)); err != nil {
+	if err := os.RemoveAll(filepath.Join(n.dirs[2], logFolder)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := n.open(2); !errors.Is(err, ErrStateLost) {

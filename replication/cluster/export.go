@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/hashicorp/raft"
 
@@ -84,7 +85,7 @@ func (f *Folder) seed(next mark, self wire.Peer, e Exported) (err error) {
 	if m, err := f.mark(); err != nil || m != nil {
 		return errors.Join(ErrNotEmpty, err)
 	}
-	log, err := openLog(f)
+	log, err := openLog(f, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ const patience = 15 * time.Second
 // logs on disk.
 type testnet struct {
 	t         testing.TB
+	timing    Timing
 	genesis   *wire.Genesis
 	hash      directory.GenesisHash
 	keys      []ed25519.PrivateKey
@@ -42,7 +43,7 @@ type testnet struct {
 	addresses [][]string
 	log       *logBuffer
 	rejoin    map[int]bool
-	wrap      func(logStore) logStore
+	hooks     func(i int) hooks // nil for none
 
 	mu     sync.Mutex
 	cut    map[[2]wire.Peer]bool        // owned by mu
@@ -75,11 +76,16 @@ func newKey(t testing.TB) ed25519.PrivateKey {
 	return key
 }
 
-func newTestnet(t testing.TB, servers int) *testnet {
+func newTestnet(t testing.TB, servers int) *testnet { return newTestnetAt(t, servers, quick) }
+
+func newTestnetAt(t testing.TB, servers int, timing Timing, with ...func(*testnet)) *testnet {
 	t.Helper()
 	n := &testnet{
-		t: t, cut: make(map[[2]wire.Peer]bool), log: &logBuffer{},
+		t: t, timing: timing, cut: make(map[[2]wire.Peer]bool), log: &logBuffer{},
 		rejoin: make(map[int]bool), speaks: make(map[int]func(wire.Peer) bool),
+	}
+	for _, f := range with {
+		f(n)
 	}
 	id, err := vault.GenerateIdentity()
 	if err != nil {
@@ -204,9 +210,12 @@ func (n *testnet) open(i int, change ...func(*Options)) (*Cluster, error) {
 		}
 	})
 	o := Options{
-		Folder: folder, Host: n.hosts[i], Genesis: n.genesis, Self: oprf.Index(i + 1), Timing: quick,
+		Folder: folder, Host: n.hosts[i], Genesis: n.genesis, Self: oprf.Index(i + 1), Timing: n.timing,
 		Log:    slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Rejoin: n.rejoin[i], wrap: n.wrap,
+		Rejoin: n.rejoin[i],
+	}
+	if n.hooks != nil {
+		o.hooks = n.hooks(i)
 	}
 	for _, f := range change {
 		f(&o)

@@ -195,7 +195,7 @@ func TestAServerThatMovesIsDialledWhereItIs(t *testing.T) {
 func (n *testnet) loseLog(i int) {
 	n.t.Helper()
 	n.stop(i)
-	if err := os.RemoveAll(filepath.Join(n.dirs[i], logFile)); err != nil {
+	if err := os.RemoveAll(filepath.Join(n.dirs[i], logFolder)); err != nil {
 		n.t.Fatal(err)
 	}
 }

@@ -59,7 +59,7 @@ func (r *stopped) open(hash directory.GenesisHash) error {
 		return ErrOtherNetwork
 	}
 	r.mark = *m
-	log, err := openLog(r.folder)
+	log, err := openLog(r.folder, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ func addressOf(p wire.Peer) raft.ServerAddress { return raft.ServerAddress(hex.E
 type streamLayer struct {
 	self     raft.ServerAddress
 	dial     func(context.Context, raft.ServerAddress) (*link.Stream, error)
+	wrap     func(wire.Peer, net.Conn) net.Conn // of tests; nil for none
 	incoming chan net.Conn
 	closing  context.Context // ends at Close
 	close    context.CancelFunc
@@ -42,7 +43,7 @@ func newStreamLayer(self wire.Peer, dial func(context.Context, raft.ServerAddres
 // serve hands a stream to raft and waits until raft is done with it.
 func (l *streamLayer) serve(ctx context.Context, s *link.Stream) error {
 	select {
-	case l.incoming <- incoming{s.Conn()}:
+	case l.incoming <- incoming{l.conn(s)}:
 	case <-ctx.Done():
 		return nil
 	case <-l.closing.Done():
@@ -53,6 +54,13 @@ func (l *streamLayer) serve(ctx context.Context, s *link.Stream) error {
 	case <-l.closing.Done():
 	}
 	return nil
+}
+
+func (l *streamLayer) conn(s *link.Stream) net.Conn {
+	if l.wrap != nil {
+		return l.wrap(s.Peer(), s.Conn())
+	}
+	return s.Conn()
 }
 
 // incoming is an accepted connection. However it ends, raft is told of a plain
@@ -92,7 +100,7 @@ func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Co
 		return nil, net.ErrClosed
 	}
 	l.outgoing[s] = struct{}{}
-	return &outgoing{Conn: s.Conn(), forget: func() { l.forget(s) }}, nil
+	return &outgoing{Conn: l.conn(s), forget: func() { l.forget(s) }}, nil
 }
 
 func (l *streamLayer) forget(s *link.Stream) {

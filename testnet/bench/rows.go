@@ -1,0 +1,123 @@
+package main
+
+// suite is the benchmarks of one package that are run together.
+type suite struct {
+	title string
+	about string // what the reference is, and what else a reader must know
+	dir   string // of the package
+	bench string // pattern of the benchmarks, as for go test -bench
+	time  string // as for go test -benchtime
+	cpu   int    // processors; 0 for all
+	rows  []row
+}
+
+// row is one line of the table.
+type row struct {
+	what            string
+	ours, reference measurement
+	target          float64 // least ratio; without a reference, for the value itself; 0 for none
+	why             string  // what explains the number where it is unfavourable
+}
+
+// measurement is one number that a benchmark reports.
+type measurement struct{ bench, unit string }
+
+func suites() []suite {
+	return []suite{
+		{
+			title: "Threshold OPRF against circl", dir: "crypto/oprf", bench: "^Benchmark(Client|Server)$", time: "10x", cpu: 1,
+			about: "Batches of 1,024 identifiers on one processor. The client of the reference is composed from circl's parts.",
+			rows: []row{
+				oprf("client, 2 of 3 servers", "Client/2of3", 8),
+				oprf("client, 3 of 5 servers", "Client/3of5", 8),
+				oprf("server", "Server", 2.5),
+			},
+		},
+		{
+			title: "Links against bare libp2p, TCP and Noise", dir: "protocol/link", time: "300ms",
+			bench: "^Benchmark(RoundTripOn(Open|New)Stream|BareRoundTripOn(OpenStream|NewStreamEager)|(Bare)?Throughput)$/^tcp$",
+			about: "The reference is a stream of the same libp2p swarm without our gate, limits and frames, opened with eager negotiation as ours is.",
+			rows: []row{
+				linked("round trip on an open stream", "RoundTripOnOpenStream/tcp", "BareRoundTripOnOpenStream/tcp", "ns/op", small),
+				linked("round trip on a new stream", "RoundTripOnNewStream/tcp", "BareRoundTripOnNewStreamEager/tcp", "ns/op", ""),
+				linked("frames of 255 KiB, one way", "Throughput/tcp", "BareThroughput/tcp", "MB/s", framed),
+			},
+		},
+		{
+			title: "Links against bare libp2p, QUIC", dir: "protocol/link", time: "300ms",
+			bench: "^Benchmark(Bare)?(RoundTripOnOpenStream|Throughput)$/^quic$",
+			about: "The same over QUIC, on streams that are open.",
+			rows: []row{
+				linked("round trip on an open stream", "RoundTripOnOpenStream/quic", "BareRoundTripOnOpenStream/quic", "ns/op", small),
+				linked("frames of 255 KiB, one way", "Throughput/quic", "BareThroughput/quic", "MB/s", framed),
+			},
+		},
+		{
+			title: "Encrypted store against bare Pebble", dir: "node/store/diskcrypt", bench: "^Benchmark(Sync|Get|Scan)", time: "1s",
+			about: "The same Pebble on the disk as it is.",
+			rows: []row{
+				store("one record, synced", "SyncWrite", 0.9, ""),
+				store("1,000 records in a batch, synced", "SyncBatch", 0.65, "An encrypted log is not recycled: a file that is written once never holds pages under two keys."),
+				store("a record at random, past the cache", "Get", 0.75, ""),
+				store("a scan of 200,000 records, past the cache", "Scan", 0.65, "The reference reads from the page cache of the machine; ours decrypts what it reads from there."),
+			},
+		},
+		{
+			title: "Raft over links against raft over TCP", dir: "replication/cluster", bench: "^BenchmarkRaft$", time: "2s",
+			about: "Three servers on one machine with the same configuration and Pebble log, synced; the state machine does nothing. The reference is hashicorp/raft's own TCP transport, which neither encrypts nor knows who is calling.",
+			rows: []row{
+				turns("commits, one after another", "Raft/serial", 0.9, ""),
+				turns("commits, many at a time", "Raft/pipelined", 0.75, "Each byte is encrypted and framed by Noise and yamux, on the processors that also serve three state machines."),
+			},
+		},
+		{
+			title: "Registry commands against raft over TCP", dir: "replication/cluster", bench: "^BenchmarkPropose$", time: "2s",
+			about: "Agencies apply: Propose at the leader, against raft.Apply over TCP with the same state machine. Three servers verify each application when they execute it; Propose verifies it once before, so that what would be refused is not logged.",
+			rows: []row{
+				turns("commands, one after another", "Propose/serial", 0.75, ""),
+				turns("commands, 256 at a time", "Propose/pipelined", 0.75, "With three servers on one machine the processors verify each command four times, against three in the reference, which would make 0.75. What is missing beyond that has not been explained."),
+			},
+		},
+		{
+			title: "Log stores", dir: "replication/cluster", bench: "^BenchmarkLogStore", time: "2s",
+			about: "What raft keeps its log in: entries of 400 bytes, each append synced. Ours is Pebble.",
+			rows: []row{
+				logStore("single appends, against raft-boltdb", "LogStore/single", "bolt-entries/s", 1.2, ""),
+				logStore("appends of 64, against raft-boltdb", "LogStore/batched", "bolt-entries/s", 1.2, ""),
+				logStore("single appends, against raft-wal", "LogStore/single", "wal-entries/s", 0, unreadable),
+				logStore("appends of 64, against raft-wal", "LogStore/batched", "wal-entries/s", 0, unreadable),
+				{
+					what: "opening a log of 100,000 entries, against raft-boltdb",
+					ours: measurement{"LogStoreOpen", "pebble-ms/open"}, reference: measurement{"LogStoreOpen", "bolt-ms/open"},
+					why: "Pebble replays the end of its log, bolt maps its file. It is once for each start of a server.",
+				},
+			},
+		},
+	}
+}
+
+const small = "Ours encodes, measures and decodes a message; the reference echoes six bytes."
+
+const framed = "Ours encodes each frame, reads it whole into fresh memory and decodes it; the reference throws away what it reads."
+
+const unreadable = "raft-wal 0.4.0 does not read a log whose end was cut, as a follower's is after an election; it is shown for comparison."
+
+func oprf(what, bench string, target float64) row {
+	return row{what: what, ours: measurement{bench, "ns/identifier"}, reference: measurement{bench, "circl-ns/identifier"}, target: target}
+}
+
+func linked(what, ours, bare, unit, why string) row {
+	return row{what: what, ours: measurement{ours, unit}, reference: measurement{bare, unit}, target: 0.8, why: why}
+}
+
+func store(what, bench string, target float64, why string) row {
+	return row{what: what, ours: measurement{bench, "encrypted-ns/op"}, reference: measurement{bench, "bare-ns/op"}, target: target, why: why}
+}
+
+func turns(what, bench string, target float64, why string) row {
+	return row{what: what, ours: measurement{bench, "ours-commands/s"}, reference: measurement{bench, "reference-commands/s"}, target: target, why: why}
+}
+
+func logStore(what, bench, reference string, target float64, why string) row {
+	return row{what: what, ours: measurement{bench, "pebble-entries/s"}, reference: measurement{bench, reference}, target: target, why: why}
+}
