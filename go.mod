@@ -90,7 +90,7 @@ require (
 	github.com/pbnjay/memory v0.0.0-20210728143218-7b4eea64cf58 // indirect
 	github.com/pelletier/go-toml/v2 v2.4.3
 	github.com/pkg/errors v0.9.1 // indirect
-	github.com/prometheus/client_golang v1.25.0 // indirect
+	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
@@ -118,14 +118,16 @@ require (
 require github.com/bwesterb/go-ristretto v1.2.4 // indirect
 
 require (
+	github.com/boombuler/barcode v1.1.0
+	github.com/hashicorp/raft-wal v0.4.0
+	github.com/pquerna/otp v1.5.0
+	golang.org/x/mod v0.42.0
+)
+
+require (
 	github.com/anishathalye/porcupine v1.3.1 // indirect
 	github.com/benbjohnson/immutable v0.4.0 // indirect
-	github.com/boombuler/barcode v1.1.0 // indirect
 	github.com/coreos/etcd v3.3.27+incompatible // indirect
 	github.com/coreos/go-systemd v0.0.0-20191104093116-d3cd4ed1dbcf // indirect
 	github.com/coreos/pkg v0.0.0-20220810130054-c7d1c02cb6cf // indirect
-	github.com/hashicorp/raft-boltdb v0.0.0-20220329195025-15018e9b97e0 // indirect
-	github.com/hashicorp/raft-wal v0.4.0 // indirect
-	github.com/pquerna/otp v1.5.0 // indirect
-	golang.org/x/mod v0.42.0 // indirect
 )

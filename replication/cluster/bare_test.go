@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"io"
 	"testing"
@@ -64,7 +65,10 @@ func raftOverLinks(b *testing.B) *raft.Raft {
 				b.Fatal(err)
 			}
 		}
-		config, layer := bareConfig(), newStreamLayer(h, peers)
+		dial := func(ctx context.Context, to raft.ServerAddress) (*link.Stream, error) {
+			return h.Open(ctx, peers[to].peer, wire.ProtocolRaft)
+		}
+		config, layer := bareConfig(), newStreamLayer(h.Peer(), dial)
 		config.Stream = layer
 		t := raft.NewNetworkTransportWithConfig(config)
 		b.Cleanup(closing(b, t.Close))
