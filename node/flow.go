@@ -47,6 +47,8 @@ type Flow struct {
 	changed chan struct{} // owned by mu; closed and replaced when any feed grows
 	waiting chan struct{} // receives, without blocking, when something waits for its token
 	joined  chan struct{} // receives, without blocking, when a member must be derived
+
+	evidence chan struct{} // receives, without blocking, when a fork is to be reported
 }
 
 // askFor is how long an officer's save waits for tokens before it goes on
@@ -275,13 +277,19 @@ func (f *Flow) confirm(author directory.Agency, b feed.Batch) error {
 	})
 }
 
-// mayArrive refuses the feed of who is not an active member.
+// mayArrive refuses the feed of who is not an active member, or has forked it.
 func mayArrive(tx *store.Tx, author directory.AgencyID) error {
 	m, err := tx.Member(author)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !m.Active {
 		return wire.Refuse(wire.CodeRefused, errors.New("not an active member"))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if forked, err := tx.Forked(author); err != nil || !forked {
+		return err
+	}
+	return errForked
 }
 
 // own returns an announced identifier with its key in an epoch.

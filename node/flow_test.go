@@ -129,7 +129,7 @@ func openDesktop(t tb, id directory.AgencyID, r *registry, disk vfs.FS, fails fu
 	d.flow = &Flow{
 		self: id, key: signingKey(id), store: s, tokens: r, now: func() time.Time { return at }, log: slog.New(slog.DiscardHandler),
 		raised:  func(a []alert.Alert) { d.raised += len(a) },
-		changed: make(chan struct{}), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1),
+		changed: make(chan struct{}), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1), evidence: make(chan struct{}, 1),
 	}
 	d.flow.secrets.Store(&map[token.Epoch]token.Secret{1: {7}, 2: {8}, 3: {9}})
 	if err := d.flow.Begin(); err != nil {

@@ -73,7 +73,8 @@ func (f *Flow) Leave() error {
 }
 
 // admit records whether a member is active. One that becomes so is derived
-// from the first identifier on: what was announced meanwhile left it out.
+// from the first identifier on: what was announced meanwhile left it out. If it
+// was out because it forked its feed, the registry has forgiven it.
 func (f *Flow) admit(tx *store.Tx, id directory.AgencyID, active bool, until casefile.IdentifierID) error {
 	m, err := tx.Member(id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -85,6 +86,9 @@ func (f *Flow) admit(tx *store.Tx, id directory.AgencyID, active bool, until cas
 	m = store.Member{Agency: id, Active: active}
 	if active {
 		m.Until = until
+		if err := tx.DropForks(id); err != nil {
+			return err
+		}
 	}
 	return tx.PutMember(m)
 }

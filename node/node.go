@@ -87,7 +87,7 @@ func Start(o Options) (*Node, error) {
 	if err := n.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start node %s: %w", o.Config.Agency, err), n.Close())
 	}
-	for _, task := range []func(){n.keepStanding, n.keepDirectory, n.keepCatchingUp, n.keepDeriving} {
+	for _, task := range []func(){n.keepStanding, n.keepDirectory, n.keepCatchingUp, n.keepDeriving, n.keepReporting} {
 		n.tasks.Go(task)
 	}
 	return n, nil
@@ -130,9 +130,9 @@ func (n *Node) wire(network directory.Network) error {
 		self: n.agency.ID, key: n.keys.Signing, store: n.store, now: time.Now, log: n.o.Log,
 		tokens:  tokens.New(n.host, n.roster.Directory, n.o.Log),
 		raised:  n.raised,
-		changed: make(chan struct{}), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1),
+		changed: make(chan struct{}), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1), evidence: make(chan struct{}, 1),
 	}
-	n.followers = exchange.NewFollowers(n.flow, n.host, n.o.Pauses.Feed, n.o.Log, time.Now)
+	n.followers = exchange.NewFollowers(n.flow, n.host, n.o.Pauses.Feed, n.flow.Convict, n.o.Log, time.Now)
 	n.directory = &membership.Follower{
 		Roster: n.roster, Open: n.host, Log: n.o.Log, Pause: n.o.Pauses.Registry, Take: n.takeDirectory,
 		Software: Software, Forked: func(error) { n.forked.Store(true) },

@@ -7,6 +7,7 @@ import (
 
 	"interlock/crypto/token"
 	"interlock/node/casefile"
+	"interlock/node/desk"
 	"interlock/node/store"
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
@@ -162,13 +163,12 @@ func (f *Flow) Sweep() (more bool, err error) {
 	return more, err
 }
 
-// Renewal is how far tokens are made anew: which epoch is in force, and up to
-// which of how many identifiers.
-func (f *Flow) Renewal() (epoch token.Epoch, done, of casefile.IdentifierID, err error) {
+// Renewal is how far tokens are made anew.
+func (f *Flow) Renewal() (r desk.Renewal, err error) {
 	err = f.store.View(func(tx *store.Tx) error {
 		e, err := tx.Epochs()
-		epoch, done, of = e.Current(), e.Done, e.Until
+		r = desk.Renewal{Epoch: uint32(e.Current()), Done: int(e.Done), Of: int(e.Until)}
 		return err
 	})
-	return epoch, done, of, err
+	return r, err
 }

@@ -243,6 +243,19 @@ func (n *Node) linkedToRegistry() bool {
 // Directory is the newest directory, nil before admission.
 func (n *Node) Directory() *directory.Directory { return n.roster.Directory() }
 
+// troubles are what of the registry and of this agency's standing needs somebody
+// to look at it.
+func (n *Node) troubles() []string {
+	var list []string
+	if n.forked.Load() {
+		list = append(list, "Servers of the registry have signed two directories of one version. Call the centre before you rely on what this page shows; the node goes on with the one that it had first.")
+	}
+	if n.unstored.Load() {
+		list = append(list, "The directory in force could not be written to this node's disk. The node's log says why.")
+	}
+	return list
+}
+
 // Status is how the federation stands as this node sees it.
 func (n *Node) Status() desk.NetworkStatus {
 	st := desk.NetworkStatus{
@@ -254,6 +267,10 @@ func (n *Node) Status() desk.NetworkStatus {
 		n.o.Log.Error("waiting identifiers could not be counted", "cause", err)
 	}
 	st.Waiting = waiting
+	if st.Renewal, err = n.flow.Renewal(); err != nil {
+		n.o.Log.Error("how far tokens are made anew could not be read", "cause", err)
+	}
+	st.Troubles = n.troubles()
 	for _, c := range n.host.Counts() {
 		st.Refused = append(st.Refused, desk.Refused{Protocol: c.Protocol, Code: c.Code.String(), By: c.By, Count: c.N})
 	}
@@ -265,6 +282,7 @@ func (n *Node) Status() desk.NetworkStatus {
 	for _, p := range n.followers.Progress() {
 		progress[p.Agency] = p
 	}
+	forks := n.forkTroubles()
 	for _, a := range d.Agencies {
 		if a.ID == n.agency.ID {
 			continue
@@ -275,6 +293,9 @@ func (n *Node) Status() desk.NetworkStatus {
 		}
 		if a.Status != directory.Active {
 			line.Trouble = "suspended by the registry"
+		}
+		if fork, ok := forks[a.ID]; ok {
+			line.Trouble = fork
 		}
 		st.Members = append(st.Members, line)
 	}

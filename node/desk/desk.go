@@ -88,9 +88,21 @@ type NetworkStatus struct {
 	Standing          directory.Status // of this agency
 	RegistryReachable bool
 	Waiting           int // identifiers whose token is still to be had; at most 1,000 are counted
+	Renewal           Renewal
+	Troubles          []string // what an administrator should look into, each a sentence
 	Members           []MemberLine
 	Refused           []Refused
 }
+
+// Renewal is how far this agency's tokens are made anew under a new key of the
+// registry. Done is less than Of while it is under way.
+type Renewal struct {
+	Epoch    uint32 // the key epoch in force; 0 before there is one
+	Done, Of int    // identifiers
+}
+
+// UnderWay reports whether tokens are still to be made anew.
+func (r Renewal) UnderWay() bool { return r.Done < r.Of }
 
 // Refused counts the streams and connections that ended with a code.
 type Refused struct {

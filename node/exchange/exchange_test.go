@@ -30,6 +30,8 @@ type shelf struct {
 	changed  chan struct{}
 	arrivals int
 	spoil    func(*feed.Batch) // what a lying server does to a batch
+
+	history byte // which of several it writes
 }
 
 func newShelf() *shelf {
@@ -121,7 +123,7 @@ func (l *shelf) write(t testing.TB, a directory.AgencyID, key ed25519.PrivateKey
 	w := feed.NewWriter(a, key, at)
 	var entries []feed.Entry
 	for range n {
-		e := feed.Entry{Number: w.Next(), Kind: feed.Announce, Epoch: 1, Tag: token.Tag{byte(w.Next()), byte(w.Next() >> 8)}}
+		e := feed.Entry{Number: w.Next(), Kind: feed.Announce, Epoch: 1, Tag: token.Tag{byte(w.Next()), byte(w.Next() >> 8), l.history}}
 		if err := w.Append(e); err != nil {
 			t.Fatal(err)
 		}
@@ -177,11 +179,12 @@ type pair struct {
 	denver                   directory.Agency
 	followers                *Followers
 	served                   chan error
+	forks                    chan [2]feed.Head
 }
 
 func newPair(t *testing.T) *pair {
 	t.Helper()
-	p := &pair{server: newShelf(), subscriber: newShelf(), served: make(chan error, 100)}
+	p := &pair{server: newShelf(), subscriber: newShelf(), served: make(chan error, 100), forks: make(chan [2]feed.Head, 100)}
 	p.serverHost, p.followerHost = host(t, signingKey(1)), host(t, signingKey(2))
 	p.denver = directory.Agency{ID: denver, Key: wire.PeerOf(signingKey(1))}
 	if err := p.followerHost.SetAddresses(p.denver.Key, p.serverHost.Addresses()); err != nil {
@@ -192,7 +195,11 @@ func newPair(t *testing.T) *pair {
 		p.served <- err
 		return err
 	})
-	p.followers = NewFollowers(p.subscriber, p.followerHost, Pause{time.Millisecond, 10 * time.Millisecond}, slog.New(slog.NewTextHandler(t.Output(), nil)), time.Now)
+	forked := func(first, second feed.Head) error {
+		p.forks <- [2]feed.Head{first, second}
+		return nil
+	}
+	p.followers = NewFollowers(p.subscriber, p.followerHost, Pause{time.Millisecond, 10 * time.Millisecond}, forked, slog.New(slog.NewTextHandler(t.Output(), nil)), time.Now)
 	t.Cleanup(p.followers.Wait)
 	return p
 }
@@ -334,4 +341,89 @@ func TestADroppedMemberIsFollowedNoMore(t *testing.T) {
 		t.Errorf("Progress = %v, want none", got)
 	}
 	<-p.served
+}
+
+// TestAMemberThatSignsTwoFeedsOfOneLengthIsConvicted: the member lies to whoever
+// subscribes again, with a signed head of another history, and with entries
+// under it.
+func TestAMemberThatSignsTwoFeedsOfOneLengthIsConvicted(t *testing.T) {
+	other := newShelf()
+	other.history = 7
+	other.write(t, denver, signingKey(1), 10)
+	for name, lie := range map[string]feed.Batch{
+		"a head alone":   {Head: other.heads[denver][1], Last: 10},
+		"all of it anew": {Head: other.heads[denver][1], Entries: other.entries[denver], Last: 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t)
+			p.server.write(t, denver, signingKey(1), 10)
+			stop := p.follow(t)
+			p.subscriber.await(t, p.has(10))
+			stop()
+			p.followers.Wait()
+			p.followers.Set(context.Background(), nil)
+			<-p.served
+			p.tells(lie)
+			p.follow(t)
+			got := <-p.forks
+			if got[0].Hash != p.server.heads[denver][1].Hash || got[1].Hash != lie.Head.Hash || got[0].Number != got[1].Number {
+				t.Errorf("the proof is of %d and %d, want the head held and the other one", got[0].Number, got[1].Number)
+			}
+			for _, h := range got {
+				if !h.Verified(p.denver.Key) {
+					t.Error("a head in the proof is not signed")
+				}
+			}
+			var r *wire.Refusal
+			if err := <-p.served; !errors.As(err, &r) || r.Code != wire.CodeForged && r.Code != wire.CodeGap {
+				t.Errorf("the liar's stream ended with %v, want a refusal", err)
+			}
+			p.subscriber.mu.Lock()
+			defer p.subscriber.mu.Unlock()
+			if n := len(p.subscriber.entries[denver]); n != 10 {
+				t.Errorf("%d entries held, want the 10 of before", n)
+			}
+		})
+	}
+}
+
+// TestNobodyIsConvictedByWhatItDidNotSign: of a head in another hand, or the one
+// that is held already, there is no proof.
+func TestNobodyIsConvictedByWhatItDidNotSign(t *testing.T) {
+	other := newShelf()
+	other.history = 7
+	other.write(t, denver, signingKey(3), 10)
+	p := newPair(t)
+	p.server.write(t, denver, signingKey(1), 10)
+	for name, head := range map[string]feed.Head{
+		"another's signature": other.heads[denver][1], "the same head": p.server.heads[denver][1],
+		"another author's": {Author: boulder, Position: other.heads[denver][1].Position, Signature: other.heads[denver][1].Signature},
+	} {
+		p.subscriber.put(denver, p.server.entries[denver], p.server.heads[denver])
+		if err := p.followers.judge(p.denver, head); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	select {
+	case got := <-p.forks:
+		t.Errorf("convicted by %v", got)
+	default:
+	}
+}
+
+// tells makes the server answer every subscription with one batch.
+func (p *pair) tells(b feed.Batch) {
+	p.serverHost.Handle(wire.ProtocolFeed, func(ctx context.Context, s *link.Stream) error {
+		var sub wire.Subscribe
+		if err := s.Receive(&sub); err != nil {
+			return err
+		}
+		err := s.Send(b.Message())
+		if err == nil {
+			var a wire.Ack
+			err = s.Receive(&a)
+		}
+		p.served <- err
+		return err
+	})
 }

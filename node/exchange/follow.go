@@ -38,11 +38,12 @@ type Progress struct {
 
 // Followers follows the feed of every active member.
 type Followers struct {
-	log   Log
-	open  Opener
-	pause Pause
-	slog  *slog.Logger
-	now   func() time.Time
+	log    Log
+	open   Opener
+	pause  Pause
+	forked func(first, second feed.Head) error
+	slog   *slog.Logger
+	now    func() time.Time
 
 	mu      sync.Mutex
 	running map[directory.AgencyID]*follower // owned by mu
@@ -58,9 +59,10 @@ type follower struct {
 	progress Progress // owned by mu
 }
 
-// NewFollowers follows nobody yet.
-func NewFollowers(log Log, open Opener, pause Pause, l *slog.Logger, now func() time.Time) *Followers {
-	return &Followers{log: log, open: open, pause: pause, slog: l, now: now, running: map[directory.AgencyID]*follower{}}
+// NewFollowers follows nobody yet. forked keeps the proof that a member has
+// signed two different feeds of one length.
+func NewFollowers(log Log, open Opener, pause Pause, forked func(first, second feed.Head) error, l *slog.Logger, now func() time.Time) *Followers {
+	return &Followers{log: log, open: open, pause: pause, forked: forked, slog: l, now: now, running: map[directory.AgencyID]*follower{}}
 }
 
 // Set makes agencies the ones followed: others are dropped at once, new or
@@ -180,7 +182,7 @@ func (fs *Followers) take(f *follower, s *link.Stream) (uint64, error) {
 		return 0, refusal(err)
 	}
 	if err := fs.log.Arrive(f.agency, b); err != nil {
-		err = refusal(err)
+		err = errors.Join(refusal(err), fs.judge(f.agency, b.Head))
 		var r *wire.Refusal
 		if !errors.As(err, &r) {
 			err = fmt.Errorf("%w: %w", errHere, err)
@@ -192,6 +194,19 @@ func (fs *Followers) take(f *follower, s *link.Stream) (uint64, error) {
 		p.Have, p.Head, p.Heard = b.Head.Number, max(b.Head.Number, b.Last), fs.now()
 	})
 	return b.Head.Number, nil
+}
+
+// judge looks whether the head of a batch that was not taken proves a fork: its
+// author signed it, and another one of the same number that is held here.
+func (fs *Followers) judge(author directory.Agency, h feed.Head) error {
+	if h.Author != author.ID || !h.Verified(author.Key) {
+		return nil
+	}
+	held, ok, err := fs.log.HeadAt(author.ID, h.Number)
+	if err != nil || !ok || held.Hash == h.Hash || !held.Verified(author.Key) {
+		return err
+	}
+	return fs.forked(held, h)
 }
 
 func (fs *Followers) position(author directory.AgencyID) (feed.Position, error) {

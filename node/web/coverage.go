@@ -32,6 +32,10 @@ func (s *site) coverageOf(n desk.NetworkStatus) coverage {
 		c.Missing = append(c.Missing, fmt.Sprintf("%s of this agency %s for the registry and %s compared with nobody yet.",
 			waiting(n), verb, isAre(n.Waiting)))
 	}
+	if n.Renewal.UnderWay() {
+		c.Missing = append(c.Missing, fmt.Sprintf("The registry has a new token key: %s of %s of this agency are compared under it so far.",
+			grouped(n.Renewal.Done), many(n.Renewal.Of, "identifier", "identifiers")))
+	}
 	for _, m := range n.Members {
 		switch name := m.Agency.Name; {
 		case m.Agency.Status == directory.Suspended:

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 
+	"interlock/node/desk"
 	"interlock/protocol/directory"
 )
 
@@ -13,6 +14,9 @@ type networkView struct {
 	Active            bool
 	RegistryReachable bool
 	Waiting           string // empty if nothing waits
+	Renewal           desk.Renewal
+	Renewed           string // in words
+	Troubles          []string
 	Members           []memberLine
 	Connected         string
 }
@@ -31,7 +35,8 @@ func (s *site) network(w http.ResponseWriter, r *http.Request, v visitor) error 
 	n := s.desk.Network()
 	view := networkView{
 		Agency: s.desk.Agency().Name, Standing: n.Standing.String(), Active: n.Standing == directory.Active,
-		RegistryReachable: n.RegistryReachable,
+		RegistryReachable: n.RegistryReachable, Renewal: n.Renewal, Troubles: n.Troubles,
+		Renewed: grouped(n.Renewal.Done) + " of " + many(n.Renewal.Of, "identifier", "identifiers"),
 	}
 	if n.Waiting > 0 {
 		view.Waiting = waiting(n)

@@ -39,7 +39,8 @@ func everyPage(t *testing.T, text string) map[string]shown {
 	t.Helper()
 	w := open(t)
 	w.network.directory = &directory.Directory{Agencies: []directory.Agency{{ID: "boulder-so", Name: text, Contact: text, Jurisdiction: text}}}
-	w.network.status = desk.NetworkStatus{Members: []desk.MemberLine{{Agency: w.network.directory.Agencies[0], Trouble: text}}, Waiting: 2}
+	w.network.status = desk.NetworkStatus{Members: []desk.MemberLine{{Agency: w.network.directory.Agencies[0], Trouble: text}}, Waiting: 2,
+		Renewal: desk.Renewal{Epoch: 2, Done: 3, Of: 1204}, Troubles: []string{text}}
 	title := strings.ReplaceAll(text, "\u202e", "") // which no case takes in its name
 	number := title
 	if len(number) > casefile.MaxNumber {
@@ -75,6 +76,25 @@ func everyPage(t *testing.T, text string) map[string]shown {
 	all["sign-in with next"] = stranger.get("/sign-in?next=/" + url.QueryEscape(text))
 	all["sign-in again"] = stranger.post("/sign-in", url.Values{"name": {text}, "password": {text}, "next": {text}})
 	return all
+}
+
+func TestTheNetworkPageSaysHowFarANewTokenKeyIs(t *testing.T) {
+	w := open(t)
+	w.opens("m.okafor", "DPD-1", "")
+	b := w.signsIn("m.okafor")
+	for _, tt := range []struct {
+		renewal desk.Renewal
+		want    bool
+	}{{desk.Renewal{Epoch: 1}, false}, {desk.Renewal{Epoch: 2, Done: 12, Of: 1204}, true}, {desk.Renewal{Epoch: 2, Done: 1204, Of: 1204}, false}} {
+		w.network.status.Renewal = tt.renewal
+		if got := strings.Contains(b.get("/network").body, "12 of 1,204 identifiers have a new token"); got != tt.want {
+			t.Errorf("%+v: said on the network page %t, want %t", tt.renewal, got, tt.want)
+		}
+		answer := b.post("/cases/1/intake", url.Values{"text": {"nobody@example.org"}, "do": {"save"}})
+		if got := strings.Contains(answer.body, "12 of 1,204 identifiers of this agency are compared"); got != tt.want {
+			t.Errorf("%+v: said where nothing matched %t, want %t", tt.renewal, got, tt.want)
+		}
+	}
 }
 
 var ownScript = regexp.MustCompile(`^/static/(htmx\.min|sse\.min|page)\.js\?v=[0-9a-f]{12}$`)
