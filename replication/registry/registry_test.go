@@ -366,4 +366,5 @@ func TestAFullListKeepsNoMemberFromChangingItsAddress(t *testing.T) {
 		l.takes(applies(n.application(seeded("flood", i), fmt.Sprintf("flood-%d", i), "", 1)))
 	}
 	l.takes(applies(n.application(denver, "denver-pd", "another desk", 2)))
+	l.restart()
 }
