@@ -2,20 +2,52 @@ package node
 
 import (
 	"errors"
+	"fmt"
 
 	"interlock/node/store"
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
+	"interlock/protocol/wire"
 )
 
-// Begin signs the empty feed, so that it can be served before the first entry.
+// signedAtOnce is how many heads are signed again in one transaction.
+const signedAtOnce = 1024
+
+// Begin makes our own feed ready to be served: the empty one is signed before the
+// first entry, and one that was signed with a former key is signed again. The
+// last head comes last, so that it says whether that was done to the end.
 func (f *Flow) Begin() error {
-	return f.store.Update(func(tx *store.Tx) error {
-		if _, err := tx.Head(f.self); !errors.Is(err, store.ErrNotFound) {
-			return err
+	var last feed.Head
+	err := f.store.Update(func(tx *store.Tx) (err error) {
+		if last, err = tx.Head(f.self); errors.Is(err, store.ErrNotFound) {
+			last = feed.Empty(f.self, f.key)
+			return tx.PutHead(last)
 		}
-		return tx.PutHead(feed.Empty(f.self, f.key))
+		return err
 	})
+	key := wire.PeerOf(f.key)
+	if err != nil || last.Verified(key) {
+		return err
+	}
+	for from := uint64(0); from <= last.Number; {
+		err := f.store.Update(func(tx *store.Tx) error {
+			heads, err := tx.Heads(f.self, from, signedAtOnce)
+			if err != nil {
+				return err
+			}
+			for _, h := range heads {
+				if err := tx.PutHead(feed.Sign(f.self, f.key, h.Position)); err != nil {
+					return err
+				}
+				from = h.Number + 1
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("sign our feed with the new key: %w", err)
+		}
+	}
+	return nil
 }
 
 // Head is the last signed head held of a feed.

@@ -66,6 +66,7 @@ type Node struct {
 	standing  atomic.Int32  // directory.Status, as the registry last said
 	unstored  atomic.Bool   // the directory in force is not on the disk
 	forked    atomic.Bool   // the registry signed two directories of one version
+	otherKey  atomic.Bool   // the directory knows the agency by another key
 	admitted  chan struct{} // closed once the registry or the disk says that we are a member
 	admitting sync.Once     // of the closing
 	asking    chan struct{} // receives, without blocking, when a secret is missing
@@ -73,7 +74,7 @@ type Node struct {
 	offering sync.Mutex
 	offered  map[token.Epoch]token.Secret // owned by offering; sent and not yet vouched for
 
-	failed chan error // has room for every server
+	failed chan error // has room for every server, and for ErrKeysChanged
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -82,7 +83,7 @@ type Node struct {
 
 // Start opens the node's folder and runs it until Close.
 func Start(o Options) (*Node, error) {
-	n := &Node{o: o, agency: o.Config.agency(), admitted: make(chan struct{}), asking: make(chan struct{}, 1), failed: make(chan error, 2)}
+	n := &Node{o: o, agency: o.Config.agency(), admitted: make(chan struct{}), asking: make(chan struct{}, 1), failed: make(chan error, 3)}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start node %s: %w", o.Config.Agency, err), n.Close())
@@ -95,11 +96,9 @@ func Start(o Options) (*Node, error) {
 
 // open brings up everything that can fail.
 func (n *Node) open() (err error) {
-	if n.keys, err = vault.LoadKeys(n.o.Config.path(identityFile), n.o.Unlock); err != nil {
-		return fmt.Errorf("open %s: %w", identityFile, err)
+	if err := n.loadKeys(); err != nil {
+		return err
 	}
-	n.agency.Key = wire.PeerOf(n.keys.Signing)
-	n.agency.Recipient = n.keys.Age.Recipient()
 	network, err := loadNetwork(n.o.Config)
 	if err != nil {
 		return err
@@ -111,12 +110,25 @@ func (n *Node) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := n.takeOver(); err != nil {
+		return err
+	}
 	if n.host, err = link.New(link.Options{
 		Key: n.keys.Signing, Listen: n.o.Config.Listen, Roles: n.roster.Role, Cut: n.o.Cut, Log: n.o.Log,
 	}); err != nil {
 		return err
 	}
 	return n.wire(network)
+}
+
+// loadKeys makes the keys in the folder this node's.
+func (n *Node) loadKeys() (err error) {
+	if n.keys, err = vault.LoadKeys(n.o.Config.path(identityFile), n.o.Unlock); err != nil {
+		return fmt.Errorf("open %s: %w", identityFile, err)
+	}
+	n.agency.Key = wire.PeerOf(n.keys.Signing)
+	n.agency.Recipient = n.keys.Age.Recipient()
+	return nil
 }
 
 // wire connects the parts.

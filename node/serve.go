@@ -90,5 +90,5 @@ func (n *Node) serve(s *http.Server, run func(*http.Server) error) {
 	})
 }
 
-// Failed receives the error of a server that could not go on.
+// Failed receives the error of a server that could not go on, or ErrKeysChanged.
 func (n *Node) Failed() <-chan error { return n.failed }

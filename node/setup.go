@@ -1,23 +1,16 @@
 package node
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"interlock/crypto/vault"
-	"interlock/node/membership"
-	"interlock/protocol/directory"
 	"interlock/protocol/invitation"
-	"interlock/protocol/link"
 	"interlock/protocol/settings"
-	"interlock/protocol/wire"
 )
 
 // Init makes a node's folder: node.toml, identity.age with new keys, the network
@@ -62,8 +55,9 @@ func Init(dir string, c Config, lock vault.Lock, v invitation.Invitation) error 
 // The files of a node's folder besides its store.
 const (
 	configFile     = "node.toml"
-	identityFile   = "identity.age"   // the node's keys, sealed
-	invitationFile = "invitation.age" // until it is used
+	identityFile   = "identity.age"      // the node's keys, sealed
+	nextFile       = "identity.next.age" // those that replace them once the registry has them
+	invitationFile = "invitation.age"    // until it is used
 )
 
 // writeNew writes a file that must not be there yet.
@@ -98,60 +92,4 @@ func readInvitation(c Config, unlock vault.Lock) (*invitation.Invitation, error)
 		return nil, fmt.Errorf("%s: %w", invitationFile, err)
 	}
 	return &v, nil
-}
-
-// Applied is the answer to an application.
-type Applied struct {
-	Status      directory.Status
-	Refusal     string
-	Fingerprint string // of the agency's keys, to compare with the operators over the telephone
-}
-
-// Enrol applies for admission to the network in the configuration. Applying
-// again, also with changed data, replaces an application that is pending. The
-// invitation is used up by the first application, and forgotten then.
-func Enrol(ctx context.Context, c Config, unlock vault.Lock, log *slog.Logger) (Applied, error) {
-	keys, err := vault.LoadKeys(c.path(identityFile), unlock)
-	if err != nil {
-		return Applied{}, fmt.Errorf("open %s: %w", identityFile, err)
-	}
-	defer keys.Destroy()
-	network, err := loadNetwork(c)
-	if err != nil {
-		return Applied{}, err
-	}
-	host, err := link.New(link.Options{Key: keys.Signing, Roles: membership.NewRoster(network).Role, Log: log})
-	if err != nil {
-		return Applied{}, err
-	}
-	for _, s := range network.Servers {
-		err = errors.Join(err, host.SetAddresses(s.Key, s.Addresses))
-	}
-	if err != nil {
-		return Applied{}, errors.Join(err, host.Close())
-	}
-	a := c.agency()
-	a.Key, a.Recipient = wire.PeerOf(keys.Signing), keys.Age.Recipient()
-	if err := a.CheckText(); err != nil {
-		return Applied{}, errors.Join(err, host.Close())
-	}
-	signers := directory.Signers{Key: keys.Signing}
-	invited, err := readInvitation(c, unlock)
-	if err != nil {
-		return Applied{}, errors.Join(err, host.Close())
-	}
-	if invited != nil {
-		defer invited.Destroy()
-		signers.Invitation = invited.Key()
-	}
-	signed, err := directory.SignApplication(signers, network.Genesis, a, uint64(time.Now().Unix()))
-	if err != nil {
-		return Applied{}, errors.Join(err, host.Close())
-	}
-	st, err := membership.Ask(ctx, host, network.Servers, signed, keys.Age)
-	if err == nil && (st.Status == directory.Pending || st.Status == directory.Active) && invited != nil {
-		err = os.Remove(c.path(invitationFile))
-	}
-	out := Applied{Status: st.Status, Refusal: st.Refusal, Fingerprint: vault.Fingerprint(a.Key.Key(), a.Recipient)}
-	return out, errors.Join(err, host.Close())
 }

@@ -31,33 +31,21 @@ func (n *Node) restore() error {
 	if err := n.store.Update(n.claim); err != nil {
 		return err
 	}
-	var signed []byte
+	chain, err := n.stored()
+	if err != nil || chain.Directory() == nil {
+		return err // or not admitted yet
+	}
 	var secrets map[token.Epoch]token.Secret
-	err := n.store.View(func(tx *store.Tx) (err error) {
-		if signed, err = tx.Meta(metaDirectory); err != nil {
-			return err
-		}
+	err = n.store.View(func(tx *store.Tx) (err error) {
 		if secrets, err = readSecrets(tx); errors.Is(err, store.ErrNotFound) {
 			return nil // admitted before there was a token key
 		}
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // not admitted yet
-	}
 	if err != nil {
 		return err
 	}
 	n.flow.secrets.Store(&secrets)
-	var m wire.SignedDirectory
-	if err := wire.Unmarshal(signed, &m); err != nil {
-		return fmt.Errorf("stored directory: %w", err)
-	}
-	// Nobody but this node writes its store: the chain goes on from there.
-	chain, err := directory.Resume(&m, n.roster.Network().Genesis)
-	if err != nil {
-		return fmt.Errorf("stored directory: %w", err)
-	}
 	n.admit()
 	return n.takeDirectory(chain)
 }
@@ -114,7 +102,10 @@ func (n *Node) takeDirectory(c directory.Chain) error {
 	}
 	poke(n.flow.waiting)
 	n.o.Log.Info("directory taken", "version", d.Version, "agencies", len(d.Agencies))
-	return stored
+	if stored != nil {
+		return stored
+	}
+	return n.checkKey(d)
 }
 
 // admit lets the directory be followed; only the first call counts.
@@ -145,6 +136,11 @@ func (n *Node) keepStanding() {
 		if !n.directory.Reached() || n.lacksSecret() {
 			if err := n.askStanding(); err != nil && n.ctx.Err() == nil {
 				n.o.Log.Info("registry does not answer", "cause", err)
+			}
+		}
+		if !n.directory.Reached() && n.keysWait() {
+			if err := n.askAsNext(); err != nil && n.ctx.Err() == nil {
+				n.o.Log.Info("the next keys are not the agency's yet", "cause", err)
 			}
 		}
 		if !n.wait(n.o.Pauses.Registry, n.asking) {
@@ -252,6 +248,12 @@ func (n *Node) troubles() []string {
 	}
 	if n.unstored.Load() {
 		list = append(list, "The directory in force could not be written to this node's disk. The node's log says why.")
+	}
+	if n.otherKey.Load() {
+		list = append(list, "The registry knows this agency by another key than the one on this node: nobody speaks with it. If the key was changed elsewhere, this node must not run any more; otherwise call the centre.")
+	}
+	if n.keysWait() {
+		list = append(list, "New keys of this agency wait for two operators of the registry to approve them.")
 	}
 	return list
 }

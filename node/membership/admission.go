@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"interlock/crypto/token"
 	"interlock/crypto/vault"
@@ -24,6 +25,9 @@ type Standing struct {
 	// Secrets are there once active: the federation secret of each key epoch
 	// that the server that answered holds. The directory says whether they are right.
 	Secrets map[token.Epoch]token.Secret
+	// Agency is what the directory of the server that answered says of us, once
+	// active. It is not verified: to show it, no more.
+	Agency *directory.Agency
 }
 
 // federationLimit bounds what a sealed secret may open to.
@@ -64,6 +68,11 @@ func askOne(ctx context.Context, open Opener, server wire.Peer, a *wire.Applicat
 	}
 	if st.Status != directory.Active {
 		return st, nil
+	}
+	if d, err := directory.Decode(resp.Directory.GetDirectory()); err == nil {
+		if i := slices.IndexFunc(d.Agencies, func(a directory.Agency) bool { return a.Recipient == id.Recipient() }); i >= 0 {
+			st.Agency = &d.Agencies[i]
+		}
 	}
 	st.Secrets = make(map[token.Epoch]token.Secret, len(resp.Secrets))
 	for _, m := range resp.Secrets {

@@ -130,6 +130,34 @@ func (f *Follower) follow(ctx context.Context, server wire.Peer) error {
 	}
 }
 
+// Catch takes what one server has that is newer, over links of another key than
+// the usual one.
+func (f *Follower) Catch(ctx context.Context, open Opener, server wire.Peer) error {
+	s, err := open.Open(ctx, server, wire.ProtocolDirectory)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { s.Reset(wire.CodeTimeout) })
+	defer stop()
+	defer s.Reset(wire.CodeNone)
+	if err := s.Send(f.word()); err != nil {
+		return err
+	}
+	for more := true; more; {
+		var u wire.DirectoryUpdate
+		if err := s.Receive(&u); err != nil {
+			return err
+		}
+		if u.Signed != nil {
+			if err := f.take(u.Signed); err != nil {
+				return err
+			}
+		}
+		more = u.More
+	}
+	return nil
+}
+
 // word is which version is in force here.
 func (f *Follower) word() *wire.FollowDirectory {
 	m := &wire.FollowDirectory{Software: f.Software}

@@ -38,6 +38,21 @@ func (tx *Tx) HeadAt(author directory.AgencyID, n uint64) (feed.Head, error) {
 	return feed.DecodeHead(author, n, v)
 }
 
+// Heads returns up to limit heads that author signed, from a number on.
+func (tx *Tx) Heads(author directory.AgencyID, from uint64, limit int) ([]feed.Head, error) {
+	prefix := key(tableHead, name(author))
+	var list []feed.Head
+	err := tx.scan(prefix, key(tableHead, name(author), number(from)), func(k, v []byte) error {
+		if len(list) == limit {
+			return errStop
+		}
+		h, err := feed.DecodeHead(author, binary.BigEndian.Uint64(k[len(prefix):]), v)
+		list = append(list, h)
+		return err
+	})
+	return list, err
+}
+
 // PutHead keeps a signed head.
 func (tx *Tx) PutHead(h feed.Head) error {
 	tx.grown = true

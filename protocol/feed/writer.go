@@ -49,14 +49,18 @@ func (w *Writer) Close() []Head {
 }
 
 func (w *Writer) sign() {
-	h := Head{Author: w.author, Position: w.at}
-	h.Signature = vault.Sign(w.key, vault.ContextFeed, h.signed())
-	w.heads, w.last = append(w.heads, h), w.at.Number
+	w.heads, w.last = append(w.heads, Sign(w.author, w.key, w.at)), w.at.Number
 }
 
 // Empty is the signed head of a feed before its first entry.
 func Empty(author directory.AgencyID, key ed25519.PrivateKey) Head {
-	h := Head{Author: author, Position: Start(author)}
+	return Sign(author, key, Start(author))
+}
+
+// Sign is the head of author's feed at a position, for an author whose key has
+// changed: what it signed before is to be signed again.
+func Sign(author directory.AgencyID, key ed25519.PrivateKey, at Position) Head {
+	h := Head{Author: author, Position: at}
 	h.Signature = vault.Sign(key, vault.ContextFeed, h.signed())
 	return h
 }
