@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"interlock/protocol/directory"
 	"interlock/protocol/wire"
 	"interlock/replication/registry"
 )
@@ -158,8 +157,9 @@ type applicants struct {
 
 func newApplicants(b *testing.B, n *testnet, name string, agencies int) *applicants {
 	a := &applicants{b: b, n: n, name: name}
-	for range agencies {
+	for k := range agencies {
 		a.keys = append(a.keys, newKey(b))
+		n.propose(n.running(), a.next(k, n.invite(name)))
 	}
 	return a
 }
@@ -167,16 +167,13 @@ func newApplicants(b *testing.B, n *testnet, name string, agencies int) *applica
 // again returns that many applications, of the agencies in turn.
 func (a *applicants) again(applications int) (list []*wire.Command) {
 	for i := range applications {
-		k := i % len(a.keys)
-		a.time++
-		m, err := directory.SignApplication(a.keys[k], a.n.hash, directory.Agency{
-			ID: directory.AgencyID(fmt.Sprintf("%s-%d", a.name, k)), Name: "Agency", Jurisdiction: "US-CO",
-			Key: wire.PeerOf(a.keys[k]), Recipient: a.n.recipient, Addresses: []string{"/ip4/127.0.0.1/tcp/5001"},
-		}, a.time)
-		if err != nil {
-			a.b.Fatal(err)
-		}
-		list = append(list, &wire.Command{Time: a.time, Of: &wire.Command_Application{Application: m}})
+		list = append(list, a.next(i%len(a.keys), nil))
 	}
 	return list
+}
+
+// next is the next application of agency k, which the first time is invited.
+func (a *applicants) next(k int, invitation ed25519.PrivateKey) *wire.Command {
+	a.time++
+	return a.n.signed(a.keys[k], invitation, fmt.Sprintf("%s-%d", a.name, k), "", a.time)
 }

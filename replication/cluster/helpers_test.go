@@ -280,19 +280,31 @@ func (n *testnet) running() int {
 // application is a new agency's, which has been invited.
 func (n *testnet) application(id string) *wire.Command {
 	n.t.Helper()
-	key, invitation := newKey(n.t), newKey(n.t)
-	invited := wire.PeerOf(invitation)
+	return n.signed(newKey(n.t), n.invite(id), id, "", 1)
+}
+
+// invite returns the key of an invitation.
+func (n *testnet) invite(label string) ed25519.PrivateKey {
+	n.t.Helper()
+	key := newKey(n.t)
+	invited := wire.PeerOf(key)
 	n.propose(n.running(), n.decides(0, &wire.Decision{
-		Verb: uint32(registry.Invite), Application: make([]byte, 32), Invitation: &wire.Invitation{Key: invited[:], Label: id},
+		Verb: uint32(registry.Invite), Application: make([]byte, 32), Invitation: &wire.Invitation{Key: invited[:], Label: label},
 	}))
+	return key
+}
+
+// signed is an application of the agency with a key; who is new has an invitation.
+func (n *testnet) signed(key, invitation ed25519.PrivateKey, id, contact string, unix uint64) *wire.Command {
+	n.t.Helper()
 	m, err := directory.SignApplication(directory.Signers{Key: key, Invitation: invitation}, n.hash, directory.Agency{
-		ID: directory.AgencyID(id), Name: "Secret Name Police", Jurisdiction: "US-CO", Key: wire.PeerOf(key),
+		ID: directory.AgencyID(id), Name: "Secret Name Police", Jurisdiction: "US-CO", Contact: contact, Key: wire.PeerOf(key),
 		Recipient: n.recipient, Addresses: []string{"/ip4/127.0.0.1/tcp/5001"},
-	}, 1)
+	}, unix)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	return &wire.Command{Time: 1, Of: &wire.Command_Application{Application: m}}
+	return &wire.Command{Time: unix, Of: &wire.Command_Application{Application: m}}
 }
 
 // decides is an operator's decision.

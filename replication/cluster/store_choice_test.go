@@ -13,13 +13,6 @@ import (
 	"github.com/hashicorp/raft-wal/metadb"
 )
 
-// logStore is what raft keeps its log and its votes in.
-type logStore interface {
-	raft.LogStore
-	raft.StableStore
-	Close() error
-}
-
 // logStores opens each of the log stores that were weighed, in a folder.
 func logStores(t testing.TB) map[string]func(dir string) (logStore, error) {
 	return map[string]func(dir string) (logStore, error){

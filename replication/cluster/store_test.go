@@ -16,7 +16,7 @@ import (
 
 func journalAt(t testing.TB, dir string, fs vfs.FS) *journal {
 	t.Helper()
-	j, err := openJournal(dir, fs, faults{slog.New(slog.DiscardHandler)})
+	j, err := openJournal(dir, fs, complaints{slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
