@@ -98,7 +98,7 @@ func (s *Server) standing(key wire.Peer) (*wire.AdmissionResponse, error) {
 		return &wire.AdmissionResponse{Status: uint32(directory.Pending)}, nil
 	}
 	response := &wire.AdmissionResponse{Status: uint32(directory.Active), Directory: signed}
-	for _, k := range d.Epochs {
+	for _, k := range s.epochsOf(d) {
 		h, err := s.shares.of(k, s.Index())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // this server was not there when the key was made; another was
@@ -113,4 +113,17 @@ func (s *Server) standing(key wire.Peer) (*wire.AdmissionResponse, error) {
 		response.Secrets = append(response.Secrets, &wire.EpochSecret{Epoch: uint32(k.Epoch), Sealed: sealed})
 	}
 	return response, nil
+}
+
+// epochsOf are the key epochs of a directory that are still kept, with the shares
+// of now: where they were made anew, the secret lies with the new ones.
+func (s *Server) epochsOf(d *directory.Directory) (list []directory.KeyEpoch) {
+	s.cluster.View(func(state *registry.State) {
+		for _, k := range state.Epochs() {
+			if _, shown := d.Epoch(k.Epoch); shown {
+				list = append(list, k)
+			}
+		}
+	})
+	return list
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"interlock/crypto/oprf"
+	"interlock/crypto/token"
 	"interlock/protocol/directory"
 	"interlock/protocol/wire"
 	"interlock/replication/registry"
@@ -13,7 +14,7 @@ import (
 
 func TestAnAgencyIsAdmittedByTwoOperators(t *testing.T) {
 	n := found(t, 3)
-	denver := n.client("denver-pd")
+	denver := n.invited("denver-pd")
 	if m, err := denver.admission(1, nil); err != nil || m.Status != uint32(directory.Unknown) {
 		t.Fatalf("before applying: got %v, %v", m, err)
 	}
@@ -35,7 +36,6 @@ func TestAnAgencyIsAdmittedByTwoOperators(t *testing.T) {
 	}
 	n.decide("carol", Approve, "denver-pd", "")
 	for i := range n.servers {
-		n.await(i, "the agency to be published", denver.isPublished)
 		denver.awaitActive(i)
 		m, err := denver.admission(i, nil)
 		if err != nil || directory.Status(m.Status) != directory.Active {
@@ -44,9 +44,9 @@ func TestAnAgencyIsAdmittedByTwoOperators(t *testing.T) {
 		if _, err := n.network.Trust().Verify(m.Directory); err != nil {
 			t.Fatalf("server %d: directory: %v", i+1, err)
 		}
-		secret, err := denver.keys.Age.Open(m.Federation, secretLimit)
-		if err != nil || string(secret) != string(n.servers[0].secrets.federation[:]) {
-			t.Fatalf("server %d: federation secret: %v", i+1, err)
+		k, _ := n.servers[i].published.directory().Current()
+		if secrets := denver.secrets(m); len(secrets) != 1 || secrets[1].Commit() != k.Federation {
+			t.Fatalf("server %d: got %d federation secrets, want the one that the directory commits to", i+1, len(secrets))
 		}
 	}
 	// Applying again with the same details is no news.
@@ -55,42 +55,37 @@ func TestAnAgencyIsAdmittedByTwoOperators(t *testing.T) {
 	}
 }
 
-// awaitActive waits until server i's own publication has the agency.
-func (c *client) awaitActive(i int) {
+// secrets are the federation secrets of an answer, by key epoch.
+func (c *client) secrets(m *wire.AdmissionResponse) map[token.Epoch]token.Secret {
 	c.net.t.Helper()
-	ctx := c.net.ctx()
-	for {
-		_, d, changed := c.net.servers[i].published.get()
-		if d != nil {
-			if a, ok := d.Agency(c.id); ok && a.Status == directory.Active {
-				return
-			}
+	got := make(map[token.Epoch]token.Secret)
+	for _, s := range m.Secrets {
+		b, err := c.keys.Age.Open(s.Sealed, secretLimit)
+		if err != nil {
+			c.net.t.Fatal(err)
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			c.net.t.Fatalf("server %d: the agency is not published", i+1)
-		}
+		got[token.Epoch(s.Epoch)] = token.Secret(b)
 	}
+	return got
 }
 
 func TestAStrangerGetsNothing(t *testing.T) {
 	n := found(t, 3)
 	n.enrolled("denver-pd")
-	stranger := n.client("boulder-pd")
-	request, _ := n.blind(t, []oprf.Index{1, 2}, "j.doe@example.org")
+	stranger := n.invited("boulder-pd")
+	request, _ := stranger.blind(0, []oprf.Index{1, 2}, "j.doe@example.org")
 	var answer wire.EvaluateResponse
 	for _, p := range []wire.Protocol{
 		wire.ProtocolEvaluate, wire.ProtocolDirectory, wire.ProtocolOperate, wire.ProtocolPropose, wire.ProtocolRaft, wire.ProtocolFeed,
 	} {
 		wantRefusal(t, p.ID, stranger.ask(0, p, request, &answer), wire.CodeRefused)
 	}
-	if m, err := stranger.admission(0, nil); err != nil || m.Status != 0 || m.Directory != nil || m.Federation != nil {
+	if m, err := stranger.admission(0, nil); err != nil || m.Status != 0 || m.Directory != nil || m.Secrets != nil {
 		t.Fatalf("standing: got %v, %v, want nothing", m, err)
 	}
 	stranger.applies(0)
 	wantRefusal(t, "an applicant's evaluation", stranger.ask(0, wire.ProtocolEvaluate, request, &answer), wire.CodeRefused)
-	if m, err := stranger.admission(0, nil); err != nil || m.Directory != nil || m.Federation != nil {
+	if m, err := stranger.admission(0, nil); err != nil || m.Directory != nil || m.Secrets != nil {
 		t.Fatalf("a pending applicant's standing: got %v, %v, want no directory", m, err)
 	}
 }
@@ -106,7 +101,7 @@ func TestAMemberIsNoOperator(t *testing.T) {
 
 func TestApplicationsComeFromTheirOwnKey(t *testing.T) {
 	n := found(t, 3)
-	denver, thief := n.client("denver-pd"), n.client("denver-pd")
+	denver, thief := n.invited("denver-pd"), n.client("denver-pd")
 	_, err := thief.admission(0, denver.application(""))
 	wantRefusal(t, "somebody else's application", err, wire.CodeForged)
 
@@ -127,7 +122,7 @@ func TestApplicationsComeFromTheirOwnKey(t *testing.T) {
 
 func TestARefusedApplicantLearnsWhyAndMayApplyAgain(t *testing.T) {
 	n := found(t, 3)
-	denver := n.client("denver-pd")
+	denver := n.invited("denver-pd")
 	denver.applies(0)
 	n.decide("alice", Refuse, "denver-pd", "the contact does not answer")
 	m, err := denver.admission(2, nil)

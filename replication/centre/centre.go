@@ -72,6 +72,7 @@ type Server struct {
 	once   sync.Once // of the end
 	ended  error
 
+	opened    chan struct{} // closed once cluster is set; peers may call before
 	ready     chan struct{} // closed once it has seen what was committed before it started
 	published publication
 	evaluate  chan struct{} // a slot for each evaluation at a time
@@ -90,7 +91,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{
 		config: o.Config, log: o.Log, now: o.Now, patience: o.Patience,
 		limits: newLimits(time.Now), budgets: newBudgets(), activity: newActivity(),
-		evaluate: make(chan struct{}, runtime.GOMAXPROCS(0)), ready: make(chan struct{}),
+		evaluate: make(chan struct{}, runtime.GOMAXPROCS(0)), opened: make(chan struct{}), ready: make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -134,6 +135,7 @@ func (s *Server) start(ctx context.Context, o Options, folder *cluster.Folder) (
 		return err
 	}
 	s.cluster = c
+	close(s.opened)
 	s.serve()
 	return nil
 }

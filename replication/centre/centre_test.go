@@ -20,7 +20,7 @@ func TestTheLeaderDiesDuringEnrolment(t *testing.T) {
 	n := found(t, 3)
 	dying := n.leader(0)
 	survivor := n.others(dying)[0]
-	denver, boulder := n.client("denver-pd"), n.client("boulder-pd")
+	denver, boulder := n.invited("denver-pd"), n.invited("boulder-pd")
 	denver.applies(survivor)
 	answered := make(chan error, 1)
 	go func() {
@@ -40,7 +40,8 @@ func TestTheLeaderDiesDuringEnrolment(t *testing.T) {
 	}
 	n.start(dying)
 	for i := range n.servers {
-		n.await(i, "both to be published", func(s *registry.State) bool { return denver.isPublished(s) && boulder.isPublished(s) })
+		denver.awaitActive(i)
+		boulder.awaitActive(i)
 	}
 }
 
@@ -50,9 +51,9 @@ func TestEveryServerIsKilledInTurnAndTogether(t *testing.T) {
 	for i := range n.servers {
 		n.stop(i, (*Server).Kill)
 		n.start(i)
-		n.await(i, "what was there", denver.isPublished)
+		denver.awaitActive(i)
 	}
-	boulder := n.client("boulder-pd")
+	boulder := n.invited("boulder-pd")
 	boulder.applies(2)
 	n.decide("bob", Approve, "boulder-pd", "")
 	for i := range n.servers {
@@ -62,10 +63,10 @@ func TestEveryServerIsKilledInTurnAndTogether(t *testing.T) {
 		n.start(i)
 	}
 	for i := range n.servers {
-		n.await(i, "what was there", denver.isPublished)
+		denver.awaitActive(i)
 	}
 	n.decide("alice", Approve, "boulder-pd", "")
-	n.await(0, "the second approval to complete the first", boulder.isPublished)
+	boulder.awaitActive(0)
 }
 
 func TestAMinorityShowsTheDirectoryAndNothingElse(t *testing.T) {
@@ -76,13 +77,14 @@ func TestAMinorityShowsTheDirectoryAndNothingElse(t *testing.T) {
 	for _, i := range n.others(alone) {
 		n.stop(i, (*Server).Kill)
 	}
+	shown := n.servers[alone].published.directory().Version
+	request, _ := denver.blind(alone, []oprf.Index{2, 3}, "j.doe@example.org")
 	for _, when := range []string{"left alone", "restarted alone"} {
 		n.await(alone, "the leader to be gone", func(*registry.State) bool { return n.servers[alone].Status().Leader == 0 })
-		if d := denver.follows(alone); d.Version != 2 {
-			t.Fatalf("%s: got version %d, want 2", when, d.Version)
+		if d := denver.follows(alone); d.Version != shown {
+			t.Fatalf("%s: got version %d, want %d", when, d.Version, shown)
 		}
 		var answer wire.EvaluateResponse
-		request, _ := n.blind(t, []oprf.Index{2, 3}, "j.doe@example.org")
 		wantRefusal(t, when+": evaluation", denver.askOnce(alone, wire.ProtocolEvaluate, request, &answer), wire.CodeUnavailable)
 		stranger := n.client("boulder-pd")
 		err := stranger.askOnce(alone, wire.ProtocolAdmission, &wire.AdmissionRequest{}, &wire.AdmissionResponse{})
@@ -98,7 +100,7 @@ func TestASecondProcessOnOneFolderIsRefused(t *testing.T) {
 	if _, err := Start(n.ctx(), n.options(0)); !errors.Is(err, cluster.ErrInUse) {
 		t.Fatalf("got %v, want %v", err, cluster.ErrInUse)
 	}
-	request, _ := n.blind(t, []oprf.Index{1, 2}, "j.doe@example.org")
+	request, _ := denver.blind(0, []oprf.Index{1, 2}, "j.doe@example.org")
 	if err := denver.ask(0, wire.ProtocolEvaluate, request, &wire.EvaluateResponse{}); err != nil {
 		t.Fatalf("the first process: %v", err)
 	}
@@ -132,7 +134,7 @@ func TestARunEndsWithItsContext(t *testing.T) {
 func TestTheLogHoldsNoNamesAndNoKeys(t *testing.T) {
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
-	request, _ := n.blind(t, []oprf.Index{1, 2}, "j.doe@example.org")
+	request, _ := denver.blind(0, []oprf.Index{1, 2}, "j.doe@example.org")
 	if err := denver.ask(0, wire.ProtocolEvaluate, request, &wire.EvaluateResponse{}); err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type part struct {
 	phase       dkg.Phase
 	since       time.Time // the phase began, as seen here
 	participant *dkg.Participant
-	took        generation // share on the disk already
+	took        bool // its share is on the disk already
 }
 
 // holdCeremonies takes part in every key ceremony. What is to be said follows
@@ -73,19 +73,23 @@ func (s *Server) ceremonyStep(p *part) (said bool, err error) {
 			live[generationOf(k)] = true
 		}
 	})
+	file := ""
 	if under {
-		live[generation{c.Epoch, c.Generation}] = true
+		live[generation{c.Epoch, c.Generation}], file = true, ceremonyFile(c.Number)
 	}
 	if !under || c.Number != p.number {
 		p.leave()
 	}
-	if err := errors.Join(s.shares.keep(live), s.forgetCeremonies(c, under)); err != nil || !under {
+	if err := errors.Join(s.shares.keep(live), s.shares.keepCeremony(file)); err != nil || !under {
 		return false, err
 	}
 	if phase := c.Transcript.Phase(); p.number != c.Number || phase != p.phase || p.since.IsZero() {
 		p.number, p.phase, p.since = c.Number, phase, time.Now()
 	}
 	self := s.Index()
+	if self == 0 {
+		return false, nil // not one of the servers any more
+	}
 	m, ok, err := s.nextWord(p, c, self)
 	if err != nil {
 		return false, err
@@ -124,12 +128,14 @@ func (s *Server) nextWord(p *part, c registry.Ceremony, self oprf.Index) (m dkg.
 	if err != nil {
 		return m, false, err
 	}
-	if g := (generation{c.Epoch, c.Generation}); p.took != g {
-		if err := s.shares.put(g, holding{share: share, federation: secret}); err != nil {
-			return m, false, err
-		}
-		p.took = g
+	defer clear(secret[:])
+	if p.took { // and the word was lost: it is said again
+		share.Destroy()
+	} else if err := s.shares.put(generation{c.Epoch, c.Generation}, holding{share: share, federation: secret}); err != nil {
+		share.Destroy()
+		return m, false, err
 	}
+	p.took = true
 	m, ok = p.participant.Confirm(c.Transcript, secret)
 	return m, ok, nil
 }
@@ -145,7 +151,7 @@ func (s *Server) participate(c registry.Ceremony, self oprf.Index) (*dkg.Partici
 		}
 		held = &dkg.Holding{Share: old.share, Federation: old.federation}
 	}
-	path := s.ceremonyFile(c.Number)
+	path := filepath.Join(s.shares.dir, ceremonyFile(c.Number))
 	sealed, err := os.ReadFile(path)
 	switch {
 	case err == nil:
@@ -174,25 +180,8 @@ func (s *Server) participate(c registry.Ceremony, self oprf.Index) (*dkg.Partici
 	return participant, nil
 }
 
-func (s *Server) ceremonyFile(number uint64) string {
-	return s.config.path(filepath.Join(sharesDir, fmt.Sprintf("ceremony-%d.age", number)))
-}
-
-// forgetCeremonies erases what was kept for ceremonies that are over: nobody
-// can then open what was sealed to this server in them.
-func (s *Server) forgetCeremonies(c registry.Ceremony, under bool) error {
-	files, err := filepath.Glob(s.config.path(filepath.Join(sharesDir, "ceremony-*.age")))
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, f := range files {
-		if !under || f != s.ceremonyFile(c.Number) {
-			errs = append(errs, erase(f))
-		}
-	}
-	return errors.Join(errs...)
-}
+// ceremonyFile is the name of what is kept for a ceremony while it is under way.
+func ceremonyFile(number uint64) string { return fmt.Sprintf("ceremony-%d.age", number) }
 
 // say has a statement taken by the cluster, and reports whether it is in the
 // state here. One that has been overtaken is no error.

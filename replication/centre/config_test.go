@@ -11,7 +11,7 @@ import (
 )
 
 func TestAConfigurationReadsBackAsItWas(t *testing.T) {
-	want := Config{Server: 2, Listen: []string{"/ip4/0.0.0.0/tcp/4001"}, Unlock: "unlock.key"}
+	want := Config{Listen: []string{"/ip4/0.0.0.0/tcp/4001"}, Unlock: "unlock.key"}
 	b, err := want.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -33,17 +33,14 @@ func TestAConfigurationReadsBackAsItWas(t *testing.T) {
 }
 
 func TestAWrongConfigurationIsNamed(t *testing.T) {
-	const good = "server = 1\nlisten = ['/ip4/0.0.0.0/tcp/4001']\nunlock = 'unlock.key'\n"
+	const good = "listen = ['/ip4/0.0.0.0/tcp/4001']\nunlock = 'unlock.key'\n"
 	rows := []struct{ name, old, new, want string }{
-		{"an unknown key", "unlock =", "treshold = 2\nunlock =", `line 3: unknown key "treshold"`},
+		{"an unknown key", "unlock =", "treshold = 2\nunlock =", `line 2: unknown key "treshold"`},
 		{"an unknown table", "unlock = 'unlock.key'", "unlock = 'unlock.key'\n[raft]\nspeed = 1", `unknown key "raft`},
-		{"no server", "server = 1", "", "server: want"},
-		{"server 0", "server = 1", "server = 0", "server: want"},
-		{"a server that is a word", "server = 1", "server = 'one'", "line 1"},
 		{"nowhere to listen", "listen = ['/ip4/0.0.0.0/tcp/4001']", "listen = []", "listen: want"},
 		{"host and port", "/ip4/0.0.0.0/tcp/4001", "0.0.0.0:4001", "listen: address"},
 		{"no key file", "unlock = 'unlock.key'", "", "unlock: want"},
-		{"no TOML", "server = 1", "server 1", "line 1"},
+		{"no TOML", "listen =", "listen", "line 1"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -59,8 +56,8 @@ func TestAWrongConfigurationIsNamed(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	f.Add("server = 1\nlisten = ['/ip4/0.0.0.0/tcp/4001']\nunlock = 'unlock.key'\n")
-	f.Add("server = 31\nlisten = ['/dns4/x/udp/1/quic-v1', '/ip6/::/tcp/1']\nunlock = '/media/key'\n")
+	f.Add("listen = ['/ip4/0.0.0.0/tcp/4001']\nunlock = 'unlock.key'\n")
+	f.Add("listen = ['/dns4/x/udp/1/quic-v1', '/ip6/::/tcp/1']\nunlock = '/media/key'\n")
 	f.Add("[server]")
 	f.Fuzz(func(t *testing.T, text string) {
 		path := filepath.Join(t.TempDir(), configFile)

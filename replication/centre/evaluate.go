@@ -84,54 +84,69 @@ func (s *Server) evaluateFor(ctx context.Context, p wire.Peer, g generation, quo
 	if !ok {
 		return oprf.Answer{}, wire.Refuse(wire.CodeRefused, errNotActive)
 	}
-	k, held, err := s.holding(g)
+	k, err := s.inForce(g)
 	if err != nil {
 		return oprf.Answer{}, err
 	}
-	if err := s.spend(ctx, agency.ID, len(blinded)); err != nil {
+	day, err := s.spend(ctx, agency.ID, len(blinded))
+	if err != nil {
 		return oprf.Answer{}, refusedSpending(err)
 	}
-	select {
-	case s.evaluate <- struct{}{}:
-		defer func() { <-s.evaluate }()
-	case <-ctx.Done():
-		return oprf.Answer{}, wire.Refuse(wire.CodeUnavailable, ctx.Err())
-	}
-	answer, err := held.share.Evaluate(rand.Reader, k.Keys.Threshold, quorum, blinded)
-	switch {
-	case errors.Is(err, oprf.ErrQuorum), errors.Is(err, oprf.ErrElement):
-		return oprf.Answer{}, wire.Refuse(wire.CodeMalformed, err)
-	case err != nil:
-		return oprf.Answer{}, wire.Refuse(wire.CodeUnavailable, err)
+	answer, err := s.evaluateWith(ctx, k, quorum, blinded)
+	if err != nil {
+		s.unspend(agency.ID, day, len(blinded))
+		return oprf.Answer{}, err
 	}
 	s.budgets.add(agency.ID, len(blinded))
 	s.log.Info("evaluated", "server", s.Index(), "peer", p.String(), "elements", len(blinded))
 	return answer, nil
 }
 
-// holding is the key epoch in force that a request names, and this server's
-// share of it. An epoch that is retiring makes no new tokens.
-func (s *Server) holding(g generation) (k directory.KeyEpoch, h holding, err error) {
-	inForce := false
+// evaluateWith evaluates under a key epoch, when there is a slot for it.
+func (s *Server) evaluateWith(ctx context.Context, k directory.KeyEpoch, quorum []oprf.Index, blinded []oprf.Element) (answer oprf.Answer, err error) {
+	select {
+	case s.evaluate <- struct{}{}:
+		defer func() { <-s.evaluate }()
+	case <-ctx.Done():
+		return oprf.Answer{}, wire.Refuse(wire.CodeUnavailable, ctx.Err())
+	}
+	err = s.shares.use(k, s.Index(), func(share *oprf.Share) (err error) {
+		answer, err = share.Evaluate(rand.Reader, k.Keys.Threshold, quorum, blinded)
+		return err
+	})
+	switch {
+	case err == nil:
+		return answer, nil
+	case errors.Is(err, oprf.ErrQuorum), errors.Is(err, oprf.ErrElement):
+		return oprf.Answer{}, wire.Refuse(wire.CodeMalformed, err)
+	case !errors.Is(err, fs.ErrNotExist):
+		s.log.Error("share cannot be used", "server", s.Index(), "cause", err)
+	}
+	return oprf.Answer{}, wire.Refuse(wire.CodeUnavailable, errNoShare)
+}
+
+// inForce is the key epoch that a request names, where this server has a share of
+// it. An epoch that is retiring makes no new tokens.
+func (s *Server) inForce(g generation) (k directory.KeyEpoch, err error) {
+	found := false
 	s.cluster.View(func(state *registry.State) {
 		for _, k = range state.Epochs() {
-			if inForce = generationOf(k) == g && !k.Retiring; inForce {
+			if found = generationOf(k) == g && !k.Retiring; found {
 				return
 			}
 		}
 	})
-	if !inForce {
-		return k, h, wire.Refuse(wire.CodeUnavailable, errEpoch)
+	if !found {
+		return k, wire.Refuse(wire.CodeUnavailable, errEpoch)
 	}
-	h, err = s.shares.of(k, s.Index())
-	if errors.Is(err, fs.ErrNotExist) {
-		return k, h, wire.Refuse(wire.CodeUnavailable, errNoShare)
+	_, err = s.shares.of(k, s.Index())
+	if err == nil {
+		return k, nil
 	}
-	if err != nil {
+	if !errors.Is(err, fs.ErrNotExist) {
 		s.log.Error("share cannot be opened", "server", s.Index(), "cause", err)
-		return k, h, wire.Refuse(wire.CodeUnavailable, errNoShare)
 	}
-	return k, h, nil
+	return k, wire.Refuse(wire.CodeUnavailable, errNoShare)
 }
 
 // refusedSpending is how a stream ends whose request the budget did not allow.

@@ -3,38 +3,50 @@ package centre
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
-	"interlock/crypto/vault"
+	"interlock/crypto/token"
 	"interlock/protocol/directory"
-	"interlock/protocol/link"
 	"interlock/protocol/wire"
 	"interlock/replication/registry"
 )
 
 // patience is how long a test waits for what must happen; it fails after it.
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
 // centreNet is a founded network with its servers running in this process.
 type centreNet struct {
-	t       testing.TB
-	dir     string
-	network directory.Network
-	servers []*Server // nil while stopped
-	log     *logBuffer
+	t         testing.TB
+	dir       string
+	network   directory.Network // as it was founded
+	folders   []string          // of the servers
+	servers   []*Server         // by folder; nil while stopped
+	clocks    []*clock
+	log       *logBuffer
+	operators map[string]*Operator
+	peers     sync.Map // keys of servers that have run
 }
 
 var operatorNames = []string{"alice", "bob", "carol"}
+
+// silence is how long the servers of a test wait for one that says nothing in a
+// key ceremony.
+const silence = time.Second
+
+// clock is a server's: the machine's, and so much ahead.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // logBuffer keeps everything that is logged.
 type logBuffer struct {
@@ -75,36 +87,87 @@ func freeAddresses(t testing.TB, n int) []string {
 	return addresses
 }
 
-func founding(t testing.TB, dir string, servers int) Founding {
-	f := Founding{Name: "Test network", Dir: dir, Threshold: servers/2 + 1, Operators: operatorNames}
+func rehearsal(t testing.TB, dir string, servers int) Rehearsal {
+	r := Rehearsal{Name: "Test network", Dir: dir, Threshold: servers/2 + 1, Operators: operatorNames}
 	for i, address := range freeAddresses(t, servers) {
-		f.Servers = append(f.Servers, FoundingServer{Name: fmt.Sprintf("Server %d", i+1), Listen: []string{address}})
+		r.Servers = append(r.Servers, FoundingServer{Name: fmt.Sprintf("Server %d", i+1), Listen: []string{address}})
 	}
-	return f
+	return r
 }
 
-// found founds a network and starts its servers.
-func found(t testing.TB, servers int) *centreNet {
+// planned founds a network whose servers do not run yet.
+func planned(t testing.TB, servers int) *centreNet {
 	t.Helper()
-	n := &centreNet{t: t, dir: filepath.Join(t.TempDir(), "net"), servers: make([]*Server, servers), log: &logBuffer{}}
+	n := &centreNet{t: t, dir: filepath.Join(t.TempDir(), "net"), log: &logBuffer{}, operators: make(map[string]*Operator)}
 	var err error
-	if n.network, err = Found(founding(t, n.dir, servers)); err != nil {
+	if n.network, err = Rehearse(rehearsal(t, n.dir, servers)); err != nil {
 		t.Fatal(err)
+	}
+	for i := range servers {
+		n.place(serverDir(n.dir, i))
 	}
 	t.Cleanup(func() {
 		for i := range n.servers {
 			n.stop(i, (*Server).Close)
 		}
 	})
+	return n
+}
+
+// place makes room for the server in a folder and returns its position.
+func (n *centreNet) place(folder string) int {
+	n.folders, n.servers, n.clocks = append(n.folders, folder), append(n.servers, nil), append(n.clocks, &clock{})
+	return len(n.servers) - 1
+}
+
+// found founds a network, starts its servers and waits for their first key.
+func found(t testing.TB, servers int) *centreNet {
+	t.Helper()
+	n := planned(t, servers)
 	for i := range servers {
 		n.start(i)
 	}
+	n.awaitKey(1, 1)
 	return n
+}
+
+// awaitKey waits until every running server has published a key epoch in force,
+// and the generation of its shares.
+func (n *centreNet) awaitKey(epoch token.Epoch, gen uint32) directory.KeyEpoch {
+	n.t.Helper()
+	var current directory.KeyEpoch
+	for i, s := range n.servers {
+		if s == nil {
+			continue
+		}
+		n.awaitPublished(i, fmt.Sprintf("key epoch %d, generation %d", epoch, gen), func(d *directory.Directory) bool {
+			k, ok := d.Current()
+			current = k
+			return ok && k.Epoch == epoch && k.Generation == gen
+		})
+	}
+	return current
+}
+
+// awaitPublished waits for what server i shows to whoever follows it.
+func (n *centreNet) awaitPublished(i int, what string, shows func(*directory.Directory) bool) *directory.Directory {
+	n.t.Helper()
+	for ctx := n.ctx(); ; {
+		_, d, changed := n.servers[i].published.get()
+		if d != nil && shows(d) {
+			return d
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			n.t.Fatalf("server %d: waited in vain for a directory with %s", i+1, what)
+		}
+	}
 }
 
 func (n *centreNet) options(i int) Options {
 	n.t.Helper()
-	c, err := Load(filepath.Join(serverDir(n.dir, i), configFile))
+	c, err := Load(filepath.Join(n.folders[i], configFile))
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -112,7 +175,10 @@ func (n *centreNet) options(i int) Options {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	return Options{Config: c, Unlock: lock, Timing: QuickTiming(), Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	return Options{
+		Config: c, Unlock: lock, Timing: QuickTiming(), Patience: silence, Now: n.clocks[i].now,
+		Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
 }
 
 func (n *centreNet) start(i int) {
@@ -122,6 +188,7 @@ func (n *centreNet) start(i int) {
 		n.t.Fatal(err)
 	}
 	n.servers[i] = s
+	n.peers.Store(s.Peer(), true)
 }
 
 func (n *centreNet) stop(i int, how func(*Server) error) {
@@ -159,15 +226,29 @@ func (n *centreNet) await(i int, what string, done func(*registry.State) bool) {
 	}
 }
 
-// leader waits for a leader that server i knows of.
-func (n *centreNet) leader(i int) int {
+// eventually looks again and again, for what nobody announces.
+func (n *centreNet) eventually(what string, holds func() bool) {
 	n.t.Helper()
-	var led int
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for ctx := n.ctx(); !holds(); {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			n.t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// leader waits for a leader that server i knows of and that runs.
+func (n *centreNet) leader(i int) (position int) {
+	n.t.Helper()
 	n.await(i, "a leader", func(*registry.State) bool {
-		led = int(n.servers[i].Status().Leader)
-		return led != 0 && n.servers[led-1] != nil
+		led := n.servers[i].Status().Leader
+		position = slices.IndexFunc(n.servers, func(s *Server) bool { return s != nil && led != 0 && s.Index() == led })
+		return position >= 0
 	})
-	return led - 1
+	return position
 }
 
 func (n *centreNet) others(not int) (list []int) {
@@ -179,13 +260,17 @@ func (n *centreNet) others(not int) (list []int) {
 	return list
 }
 
-// operator opens one of the operators' clients.
+// operator is one of the operators' clients.
 func (n *centreNet) operator(name string) *Operator {
 	n.t.Helper()
+	if o := n.operators[name]; o != nil {
+		return o
+	}
 	o, err := LoadOperator(filepath.Join(n.dir, networkFile), filepath.Join(n.dir, operatorsDir, name+operatorExt), "", nil)
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	n.operators[name] = o
 	n.t.Cleanup(func() {
 		if err := o.Close(); err != nil {
 			n.t.Error(err)
@@ -194,149 +279,38 @@ func (n *centreNet) operator(name string) *Operator {
 	return o
 }
 
+// moved is a motion that two operators have carried.
+func (n *centreNet) moved(m *wire.Motion) {
+	n.t.Helper()
+	n.put(m)
+	n.seconded()
+}
+
+// put is a motion of alice.
+func (n *centreNet) put(m *wire.Motion) *Status {
+	n.t.Helper()
+	status, err := n.operator("alice").Move(n.ctx(), m, "a test")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return status
+}
+
+// seconded has bob approve the only motion there is.
+func (n *centreNet) seconded() {
+	n.t.Helper()
+	status, err := n.operator("bob").Status(n.ctx())
+	if err != nil || len(status.Motions) != 1 {
+		n.t.Fatalf("got %+v, %v, want one motion", status, err)
+	}
+	if _, err := n.operator("bob").DecideMotion(n.ctx(), Approve, status.Motions[0], ""); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
 func (n *centreNet) decide(operator string, verb Verb, id directory.AgencyID, reason string) {
 	n.t.Helper()
 	if err := n.operator(operator).Decide(n.ctx(), verb, id, reason); err != nil {
 		n.t.Fatal(err)
-	}
-}
-
-// client is an agency's, or anybody's, end of its links.
-type client struct {
-	net  *centreNet
-	keys *vault.Keys
-	host *link.Host
-	id   directory.AgencyID
-}
-
-func (n *centreNet) client(id directory.AgencyID) *client {
-	n.t.Helper()
-	keys, err := vault.GenerateKeys(nil)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	c := &client{net: n, keys: keys, id: id}
-	c.host = n.host(keys)
-	return c
-}
-
-func (n *centreNet) host(keys *vault.Keys) *link.Host {
-	n.t.Helper()
-	h, err := link.New(link.Options{Key: keys.Signing, Roles: func(p wire.Peer) wire.Role {
-		if slices.ContainsFunc(n.network.Servers, func(s directory.NetworkServer) bool { return s.Key == p }) {
-			return wire.RegistryServer
-		}
-		return wire.Nobody
-	}})
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	n.t.Cleanup(func() {
-		if err := h.Close(); err != nil {
-			n.t.Error(err)
-		}
-	})
-	for _, s := range n.network.Servers {
-		if err := h.SetAddresses(s.Key, s.Addresses); err != nil {
-			n.t.Fatal(err)
-		}
-	}
-	return h
-}
-
-func (c *client) peer() wire.Peer { return c.host.Peer() }
-
-// application is the agency's, signed now.
-func (c *client) application(contact string) *wire.Application {
-	c.net.t.Helper()
-	m, err := directory.SignApplication(c.keys.Signing, c.net.network.Genesis, directory.Agency{
-		ID: c.id, Name: "Secret Name Police", Jurisdiction: "US-CO", Contact: contact, Key: c.peer(),
-		Recipient: c.keys.Age.Recipient(), Addresses: []string{"/ip4/127.0.0.1/tcp/5001"},
-	}, uint64(time.Now().Unix()))
-	if err != nil {
-		c.net.t.Fatal(err)
-	}
-	return m
-}
-
-// ask is one request and its answer at one server. A server that has no leader
-// at this moment is asked again when it has.
-func (c *client) ask(i int, p wire.Protocol, request, response proto.Message) error {
-	for ctx := c.net.ctx(); ; {
-		err := c.askOnce(i, p, request, response)
-		var refusal *wire.Refusal
-		if !errors.As(err, &refusal) || refusal.Code != wire.CodeUnavailable || ctx.Err() != nil {
-			return err
-		}
-		<-c.net.servers[i].ready
-		c.net.leader(i)
-	}
-}
-
-func (c *client) askOnce(i int, p wire.Protocol, request, response proto.Message) error {
-	st, err := c.host.Open(c.net.ctx(), c.net.network.Servers[i].Key, p)
-	if err != nil {
-		return err
-	}
-	defer st.Reset(wire.CodeNone)
-	if err := st.Send(request); err != nil {
-		return err
-	}
-	if err := st.Receive(response); err != nil {
-		return err
-	}
-	return st.Close()
-}
-
-// admission asks one server how the agency stands, or applies.
-func (c *client) admission(i int, a *wire.Application) (*wire.AdmissionResponse, error) {
-	var m wire.AdmissionResponse
-	err := c.ask(i, wire.ProtocolAdmission, &wire.AdmissionRequest{Application: a}, &m)
-	return &m, err
-}
-
-func (c *client) applies(i int) {
-	c.net.t.Helper()
-	m, err := c.admission(i, c.application(""))
-	if err != nil || directory.Status(m.Status) != directory.Pending {
-		c.net.t.Fatalf("application: got %v, %s, %q", err, directory.Status(m.GetStatus()), m.GetRefusal())
-	}
-}
-
-// enrolled is an agency that is a member, and that every server knows to be.
-func (n *centreNet) enrolled(id directory.AgencyID) *client {
-	n.t.Helper()
-	c := n.client(id)
-	c.applies(0)
-	n.decide("alice", Approve, id, "")
-	n.decide("bob", Approve, id, "")
-	for i, s := range n.servers {
-		if s != nil {
-			n.await(i, "the agency to be published", c.isPublished)
-		}
-	}
-	return c
-}
-
-// isPublished reports whether the published directory has the agency as active.
-func (c *client) isPublished(s *registry.State) bool {
-	if s.Published() == nil {
-		return false
-	}
-	d, err := c.net.network.Trust().Verify(s.Published())
-	if err != nil {
-		c.net.t.Error(err)
-		return false
-	}
-	a, ok := d.Agency(c.id)
-	return ok && a.Key == c.peer() && a.Status == directory.Active
-}
-
-// wantRefusal checks that err is the peer's refusal with one of the codes.
-func wantRefusal(t testing.TB, what string, err error, codes ...wire.Code) {
-	t.Helper()
-	var refusal *wire.Refusal
-	if !errors.As(err, &refusal) || refusal.By != "peer" || !slices.Contains(codes, refusal.Code) {
-		t.Fatalf("%s: got %v, want refused by the peer with %v", what, err, codes)
 	}
 }

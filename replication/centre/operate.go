@@ -63,11 +63,12 @@ func (s *Server) status(ctx context.Context) *wire.RegistryStatus {
 	now := s.cluster.Status()
 	look := func(state *registry.State) {
 		m = state.Status()
+		d := state.Directory()
 		leader, _ := state.Server(now.Leader)
 		self, _ := state.ServerOf(s.host.Peer())
 		m.Leader, m.Asked = leader.Name, self.Name
 		for _, a := range m.Activity {
-			agency, _ := state.Directory().Agency(directory.AgencyID(a.Agency))
+			agency, _ := d.Agency(directory.AgencyID(a.Agency))
 			seen := s.activity.of(agency.Key)
 			a.Version, a.Software = seen.version, seen.software
 			if !seen.seen.IsZero() {

@@ -14,7 +14,7 @@ import (
 
 func TestDecisionsComeFromTheirOwnKey(t *testing.T) {
 	n := found(t, 3)
-	n.client("denver-pd").applies(0)
+	n.invited("denver-pd").applies(0)
 	alice, bob := n.operator("alice"), n.operator("bob")
 	status, err := alice.Status(n.ctx())
 	if err != nil {
@@ -33,7 +33,7 @@ func TestDecisionsComeFromTheirOwnKey(t *testing.T) {
 
 func TestTwoApplicantsForOneIDAreToldApart(t *testing.T) {
 	n := found(t, 3)
-	denver, thief := n.client("denver-pd"), n.client("denver-pd")
+	denver, thief := n.invited("denver-pd"), n.invited("denver-pd")
 	thief.applies(0)
 	denver.applies(0)
 	alice := n.operator("alice")
@@ -57,7 +57,7 @@ func TestTwoApplicantsForOneIDAreToldApart(t *testing.T) {
 
 func TestADecisionIsConfirmedByWhatAMajoritySigned(t *testing.T) {
 	n := found(t, 3)
-	n.client("denver-pd").applies(0)
+	n.invited("denver-pd").applies(0)
 	alice, bob := n.operator("alice"), n.operator("bob")
 	for _, o := range []*Operator{alice, bob} {
 		if err := o.Decide(n.ctx(), Approve, "denver-pd", ""); err != nil {
@@ -82,7 +82,7 @@ func TestADecisionIsConfirmedByWhatAMajoritySigned(t *testing.T) {
 
 func TestAMinorityTakesNoDecision(t *testing.T) {
 	n := found(t, 3)
-	n.client("denver-pd").applies(0)
+	n.invited("denver-pd").applies(0)
 	n.stop(1, (*Server).Kill)
 	n.stop(2, (*Server).Kill)
 	n.await(0, "the leader to be gone", func(*registry.State) bool { return n.servers[0].Status().Leader == 0 })

@@ -28,14 +28,14 @@ func (c *client) follows(i int) *directory.Directory {
 func TestASuspendedMemberIsCutOff(t *testing.T) {
 	n := found(t, 3)
 	denver, boulder := n.enrolled("denver-pd"), n.enrolled("boulder-pd")
-	request, _ := n.blind(t, []oprf.Index{1, 2}, "j.doe@example.org")
+	request, _ := denver.blind(0, []oprf.Index{1, 2}, "j.doe@example.org")
 	var streams []*link.Stream
 	for i := range n.servers {
-		st, err := denver.host.Open(n.ctx(), n.network.Servers[i].Key, wire.ProtocolDirectory)
+		st, err := denver.open(i, wire.ProtocolDirectory)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := st.Send(&wire.FollowDirectory{Version: 99}); err != nil {
+		if err := st.Send(&wire.FollowDirectory{Version: 9999}); err != nil {
 			t.Fatal(err)
 		}
 		var alive wire.DirectoryUpdate
@@ -44,7 +44,7 @@ func TestASuspendedMemberIsCutOff(t *testing.T) {
 		}
 		streams = append(streams, st)
 	}
-	st, err := denver.host.Open(n.ctx(), n.network.Servers[0].Key, wire.ProtocolEvaluate)
+	st, err := denver.open(0, wire.ProtocolEvaluate)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,23 +68,23 @@ func TestASuspendedMemberIsCutOff(t *testing.T) {
 			wantRefusal(t, p.ID, denver.ask(i, p, request, &answer), wire.CodeRefused)
 		}
 		m, err := denver.admission(i, nil)
-		if err != nil || directory.Status(m.Status) != directory.Suspended || m.Refusal != "key stolen" || m.Federation != nil {
+		if err != nil || directory.Status(m.Status) != directory.Suspended || m.Refusal != "key stolen" || m.Secrets != nil {
 			t.Fatalf("standing at server %d: got %v, %v", i+1, m, err)
 		}
 	}
 	if err := boulder.ask(0, wire.ProtocolEvaluate, request, &answer); err != nil {
 		t.Fatalf("the others: %v", err)
 	}
-	d := boulder.awaitVersion(0, 4)
-	if a, ok := d.Agency("denver-pd"); !ok || a.Status != directory.Suspended {
-		t.Fatal("the directory does not say that the agency is suspended")
-	}
+	boulder.awaitFollowed(0, func(d *directory.Directory) bool {
+		a, ok := d.Agency("denver-pd")
+		return ok && a.Status == directory.Suspended
+	})
 }
 
-// awaitVersion follows server i until it sends this version.
-func (c *client) awaitVersion(i int, version uint64) *directory.Directory {
+// awaitFollowed follows server i until it sends what is wanted.
+func (c *client) awaitFollowed(i int, wanted func(*directory.Directory) bool) {
 	c.net.t.Helper()
-	st, err := c.host.Open(c.net.ctx(), c.net.network.Servers[i].Key, wire.ProtocolDirectory)
+	st, err := c.open(i, wire.ProtocolDirectory)
 	if err != nil {
 		c.net.t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func (c *client) awaitVersion(i int, version uint64) *directory.Directory {
 	if err := st.Send(&wire.FollowDirectory{}); err != nil {
 		c.net.t.Fatal(err)
 	}
-	for {
+	for chain := directory.NewChain(c.net.network); ; {
 		var u wire.DirectoryUpdate
 		if err := st.Receive(&u); err != nil {
 			c.net.t.Fatal(err)
@@ -100,12 +100,11 @@ func (c *client) awaitVersion(i int, version uint64) *directory.Directory {
 		if u.Signed == nil {
 			continue
 		}
-		d, err := c.net.network.Trust().Verify(u.Signed)
-		if err != nil {
+		if chain, _, err = chain.Take(u.Signed); err != nil {
 			c.net.t.Fatal(err)
 		}
-		if d.Version == version {
-			return d
+		if wanted(chain.Directory()) {
+			return
 		}
 	}
 }
@@ -113,12 +112,13 @@ func (c *client) awaitVersion(i int, version uint64) *directory.Directory {
 func TestAFollowerIsSentEveryNewDirectory(t *testing.T) {
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
-	seen := make(chan *directory.Directory, 1)
-	go func() { seen <- denver.awaitVersion(2, 3) }()
+	seen := make(chan struct{})
+	go func() {
+		defer close(seen)
+		denver.awaitFollowed(2, func(d *directory.Directory) bool { return len(d.Agencies) == 2 })
+	}()
 	n.enrolled("boulder-pd")
-	if d := <-seen; len(d.Agencies) != 2 {
-		t.Fatalf("got %d agencies, want 2", len(d.Agencies))
-	}
+	<-seen
 	// Who left does not hold its place.
 	for range 3 * wire.ProtocolDirectory.Peer {
 		denver.follows(2)

@@ -11,6 +11,11 @@ import (
 
 // role says what a peer is now. Whoever is nothing else may apply.
 func (s *Server) role(p wire.Peer) wire.Role {
+	select {
+	case <-s.opened:
+	default:
+		return s.roleOnDisk(p)
+	}
 	var server, operator bool
 	s.cluster.View(func(state *registry.State) { server, operator = state.IsServer(p), state.IsOperator(p) })
 	switch {
@@ -23,6 +28,15 @@ func (s *Server) role(p wire.Peer) wire.Role {
 		return wire.Member | wire.Applicant
 	}
 	return wire.Applicant
+}
+
+// roleOnDisk is role while the state is being opened: the other servers begin to
+// call as soon as this one listens. Whoever else is turned away comes again.
+func (s *Server) roleOnDisk(p wire.Peer) wire.Role {
+	if s.number(p) != 0 {
+		return wire.RegistryServer
+	}
+	return wire.Nobody
 }
 
 // active returns the agency that holds p's key, where it is active. Until this

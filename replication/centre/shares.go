@@ -38,15 +38,17 @@ type shares struct {
 	dir string
 	age *vault.Identity
 
-	mu   sync.Mutex
+	mu   sync.RWMutex           // held for reading while a share is in use: one is never erased under whoever evaluates
 	held map[generation]holding // owned by mu; opened files
 }
 
+// newShares opens the folder of shares, without what a server that died was writing.
 func newShares(dir string, age *vault.Identity) (*shares, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder of shares: %w", err)
 	}
-	return &shares{dir: dir, age: age, held: make(map[generation]holding)}, nil
+	s := &shares{dir: dir, age: age, held: make(map[generation]holding)}
+	return s, s.eraseWhere(func(name string) bool { return filepath.Ext(name) == halfExt })
 }
 
 func (g generation) file() string {
@@ -56,11 +58,26 @@ func (g generation) file() string {
 // get returns what the server holds of a generation. A server that was away from
 // the ceremony holds nothing: fs.ErrNotExist.
 func (s *shares) get(g generation) (holding, error) {
+	s.mu.RLock()
+	h, ok := s.held[g]
+	s.mu.RUnlock()
+	if ok {
+		return h, nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h, ok := s.held[g]; ok {
 		return h, nil
 	}
+	h, err := s.open(g)
+	if err == nil {
+		s.held[g] = h
+	}
+	return h, err
+}
+
+// open reads a generation from the disk.
+func (s *shares) open(g generation) (h holding, err error) {
 	sealed, err := os.ReadFile(filepath.Join(s.dir, g.file()))
 	if err != nil {
 		return holding{}, err
@@ -70,7 +87,6 @@ func (s *shares) get(g generation) (holding, error) {
 	if err != nil {
 		return holding{}, fmt.Errorf("%s: %w", g.file(), err)
 	}
-	var h holding
 	if len(b) < len(h.federation) {
 		return holding{}, fmt.Errorf("%s: %d bytes", g.file(), len(b))
 	}
@@ -78,7 +94,6 @@ func (s *shares) get(g generation) (holding, error) {
 	if h.share, err = oprf.ParseShare(b[len(h.federation):]); err != nil {
 		return holding{}, fmt.Errorf("%s: %w", g.file(), err)
 	}
-	s.held[g] = h
 	return h, nil
 }
 
@@ -94,6 +109,20 @@ func (s *shares) of(k directory.KeyEpoch, self oprf.Index) (holding, error) {
 		return holding{}, fs.ErrNotExist
 	}
 	return h, nil
+}
+
+// use calls do with the share that a key epoch names; it is not erased meanwhile.
+func (s *shares) use(k directory.KeyEpoch, self oprf.Index, do func(*oprf.Share) error) error {
+	if _, err := s.of(k, self); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	h, ok := s.held[generationOf(k)]
+	if !ok {
+		return fs.ErrNotExist // erased since
+	}
+	return do(h.share)
 }
 
 // put has a share on the disk when it returns.
@@ -128,42 +157,34 @@ func (s *shares) keep(live map[generation]bool) error {
 			delete(s.held, g)
 		}
 	}
+	return s.eraseWhere(func(name string) bool {
+		var g generation
+		n, err := fmt.Sscanf(name, "epoch-%d-generation-%d.age", &g.Epoch, &g.Generation)
+		return err == nil && n == 2 && g.file() == name && !live[g]
+	})
+}
+
+// keepCeremony erases what was kept for ceremonies but the one with this file
+// name: nobody can then open what was sealed to this server in them.
+func (s *shares) keepCeremony(file string) error {
+	return s.eraseWhere(func(name string) bool {
+		ceremony, err := filepath.Match("ceremony-*.age", name)
+		return err == nil && ceremony && name != file
+	})
+}
+
+func (s *shares) eraseWhere(dead func(name string) bool) error {
 	files, err := os.ReadDir(s.dir)
 	if err != nil {
 		return fmt.Errorf("read folder of shares: %w", err)
 	}
 	var errs []error
 	for _, f := range files {
-		var g generation
-		n, err := fmt.Sscanf(f.Name(), "epoch-%d-generation-%d.age", &g.Epoch, &g.Generation)
-		if err == nil && n == 2 && g.file() == f.Name() && !live[g] {
+		if dead(f.Name()) {
 			errs = append(errs, erase(filepath.Join(s.dir, f.Name())))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// erase overwrites and removes a file. On a disk that copies on write something
-// may be left: what was in it was sealed.
-func erase(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("erase: %w", err)
-	}
-	info, err := f.Stat()
-	if err == nil {
-		_, err = f.Write(make([]byte, info.Size()))
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close(), os.Remove(path)); err != nil {
-		return fmt.Errorf("erase: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
 }
 
 // destroy erases the opened shares from memory.

@@ -236,6 +236,7 @@ type Leased struct {
 	Number  uint64 // of its last lease
 	Amount  uint64 // of all its leases today
 	Last    uint64 // of the last lease
+	Left    uint64 // of the agency's budget today, for all servers together
 	Flagged bool   // demand is unusual
 }
 
@@ -243,7 +244,10 @@ type Leased struct {
 func (s *State) Leased(server oprf.Index, id directory.AgencyID) Leased {
 	a := s.accounts[id]
 	g := a.grants[server]
-	return Leased{Day: s.day, Number: g.number, Amount: g.amount, Last: g.last, Flagged: a.flagged}
+	budget := s.budget(id)
+	return Leased{
+		Day: s.day, Number: g.number, Amount: g.amount, Last: g.last, Left: budget - min(budget, a.granted()), Flagged: a.flagged,
+	}
 }
 
 // Day is the day that the registry counts, as a Unix day; 0 before the first.
