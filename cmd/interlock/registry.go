@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"interlock/replication/centre"
+	"interlock/replication/metrics"
 )
 
 type registryCmd struct {
@@ -114,19 +116,27 @@ func (c registryRunCmd) Run(ctx context.Context, out io.Writer, errs stderr) err
 	if c.Debug {
 		level = slog.LevelDebug
 	}
-	s, err := centre.Start(ctx, centre.Options{
-		Config: config, Unlock: lock, Log: slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level})),
-	})
+	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
+	measure := metrics.New(log)
+	served, err := measure.Listen(config.Metrics)
 	if err != nil {
 		return err
 	}
+	if served.Address() != "" {
+		fmt.Fprintf(out, "Metrics are at http://%s/metrics\n", served.Address())
+	}
+	s, err := centre.Start(ctx, centre.Options{Config: config, Unlock: lock, Observer: measure, Log: log})
+	if err != nil {
+		return errors.Join(err, served.Close())
+	}
+	measure.Watch(s)
 	which := fmt.Sprintf("Registry server %d", s.Index())
 	if s.Index() == 0 {
 		which = "Registry server without a number (it waits to be added)"
 	}
 	fmt.Fprintf(out, "%s listens on %s\n", which, strings.Join(s.Addresses(), " and "))
 	<-ctx.Done()
-	return s.Close()
+	return errors.Join(served.Close(), s.Close())
 }
 
 // asOperator is how the commands below reach the registry.

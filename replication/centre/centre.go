@@ -43,6 +43,7 @@ type Options struct {
 	Patience time.Duration
 	Now      func() time.Time     // this server's clock; nil for the machine's
 	Cut      func(wire.Peer) bool // as link.Options has it
+	Observer Observer             // nil for none
 	Log      *slog.Logger         // nil for none
 }
 
@@ -79,6 +80,7 @@ type Server struct {
 	budgets   *budgets
 	activity  *activity
 	limits    *limits
+	measured  *measured
 }
 
 // Start starts a server and returns when it listens. It may have no leader and
@@ -90,7 +92,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		config: o.Config, log: o.Log, now: o.Now, patience: o.Patience,
-		limits: newLimits(time.Now), budgets: newBudgets(), activity: newActivity(),
+		limits: newLimits(time.Now), budgets: newBudgets(), activity: newActivity(), measured: newMeasured(o.Observer),
 		evaluate: make(chan struct{}, runtime.GOMAXPROCS(0)), opened: make(chan struct{}), ready: make(chan struct{}),
 	}
 	if s.log == nil {
@@ -142,17 +144,18 @@ func (s *Server) start(ctx context.Context, o Options, folder *cluster.Folder) (
 
 // serve answers peers and begins the tasks.
 func (s *Server) serve() {
-	s.host.Handle(wire.ProtocolEvaluate, s.serveEvaluations)
-	s.host.Handle(wire.ProtocolDirectory, s.serveDirectory)
-	s.host.Handle(wire.ProtocolAdmission, s.serveAdmission)
-	s.host.Handle(wire.ProtocolOperate, s.serveOperator)
-	s.host.Handle(wire.ProtocolRecord, s.serveRecord)
-	s.host.Handle(wire.ProtocolEvidence, s.serveEvidence)
+	s.handle(wire.ProtocolEvaluate, s.serveEvaluations)
+	s.handle(wire.ProtocolDirectory, s.serveDirectory)
+	s.handle(wire.ProtocolAdmission, s.serveAdmission)
+	s.handle(wire.ProtocolOperate, s.serveOperator)
+	s.handle(wire.ProtocolRecord, s.serveRecord)
+	s.handle(wire.ProtocolEvidence, s.serveEvidence)
 	s.tasks.Go(s.catchUp)
 	s.tasks.Go(s.endorse)
 	s.tasks.Go(s.publish)
 	s.tasks.Go(s.holdCeremonies)
 	s.tasks.Go(s.countDays)
+	s.tasks.Go(s.keepTime)
 	s.log.Info("registry server listens", "server", s.Index())
 }
 

@@ -3,6 +3,7 @@ package centre
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -20,6 +21,10 @@ type Config struct {
 	// Unlock is the key file that opens identity.age. It may lie elsewhere, on
 	// a removable medium for example.
 	Unlock string `toml:"unlock" comment:"The key file that opens identity.age; it may lie elsewhere."`
+	// Metrics is where this machine may read how the server does, as in
+	// 127.0.0.1:9464; empty for nowhere. It is a loopback address: what is
+	// served there asks nobody who he is.
+	Metrics string `toml:"metrics,omitempty" comment:"Where this machine may read metrics and health, for example 127.0.0.1:9464; nowhere if left out. From elsewhere: through a proxy or an SSH tunnel."`
 
 	dir string
 }
@@ -64,6 +69,17 @@ func (c Config) check() error {
 	}
 	if c.Unlock == "" {
 		return fmt.Errorf("unlock: want the key file that opens %s, for example %s", identityFile, unlockFile)
+	}
+	return c.checkMetrics()
+}
+
+func (c Config) checkMetrics() error {
+	if c.Metrics == "" {
+		return nil
+	}
+	a, err := netip.ParseAddrPort(c.Metrics)
+	if err != nil || !a.Addr().IsLoopback() {
+		return fmt.Errorf("metrics: %q: want a loopback address and a port, for example 127.0.0.1:9464; let a proxy or an SSH tunnel lead there", c.Metrics)
 	}
 	return nil
 }

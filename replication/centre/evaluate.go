@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 
 	"interlock/crypto/oprf"
 	"interlock/crypto/token"
@@ -33,22 +34,32 @@ func (s *Server) serveEvaluations(ctx context.Context, st *link.Stream) error {
 		} else if err != nil {
 			return err
 		}
-		quorum, blinded, err := parseEvaluation(&request)
-		if err != nil {
-			return wire.Refuse(wire.CodeMalformed, err)
-		}
-		answer, err := s.evaluateFor(ctx, st.Peer(), generation{token.Epoch(request.Epoch), request.Generation}, quorum, blinded)
+		began := time.Now()
+		response, err := s.answerEvaluation(ctx, st.Peer(), &request)
+		s.measured.evaluated(time.Since(began), len(response.GetEvaluated())/oprf.ElementSize, err)
 		if err != nil {
 			return err
-		}
-		response := &wire.EvaluateResponse{Evaluated: make([]byte, 0, len(answer.Evaluated)*oprf.ElementSize), Proof: answer.Proof[:]}
-		for _, e := range answer.Evaluated {
-			response.Evaluated = append(response.Evaluated, e[:]...)
 		}
 		if err := st.Send(response); err != nil {
 			return err
 		}
 	}
+}
+
+func (s *Server) answerEvaluation(ctx context.Context, p wire.Peer, request *wire.EvaluateRequest) (*wire.EvaluateResponse, error) {
+	quorum, blinded, err := parseEvaluation(request)
+	if err != nil {
+		return nil, wire.Refuse(wire.CodeMalformed, err)
+	}
+	answer, err := s.evaluateFor(ctx, p, generation{token.Epoch(request.Epoch), request.Generation}, quorum, blinded)
+	if err != nil {
+		return nil, err
+	}
+	response := &wire.EvaluateResponse{Evaluated: make([]byte, 0, len(answer.Evaluated)*oprf.ElementSize), Proof: answer.Proof[:]}
+	for _, e := range answer.Evaluated {
+		response.Evaluated = append(response.Evaluated, e[:]...)
+	}
+	return response, nil
 }
 
 // parseEvaluation checks the shape of a request. Whether its elements are
