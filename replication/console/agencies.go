@@ -43,6 +43,10 @@ type agenciesView struct {
 	Asked   string
 }
 
+// lateBy is how many directories an agency may be behind before it is worth a
+// look: each is a moment on its way.
+const lateBy = 3
+
 func agencyPath(id directory.AgencyID) string { return "/agencies/" + pathOf(string(id)) }
 
 func (c *Console) agencyLine(v *visit, a subject) agencyLine {
@@ -71,7 +75,7 @@ func (c *Console) agencyLine(v *visit, a subject) agencyLine {
 	case lag == 0:
 		line.Version = "newest"
 	default:
-		line.Version, line.Late = many(lag, "version", "versions")+" behind", !line.Off
+		line.Version, line.Late = grouped(lag)+" behind", !line.Off && lag >= lateBy
 	}
 	line.Used, line.Daily = act.Used, act.Daily
 	line.Share, line.UsedText = percent(act.Used, act.Daily), grouped(act.Used)+" of "+grouped(act.Daily)

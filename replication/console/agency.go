@@ -30,8 +30,12 @@ func unixTime(seconds uint64) time.Time { return time.Unix(int64(min(seconds, 1<
 
 // member finds the agency that r names.
 func (v *visit) member(r *http.Request) (subject, error) {
+	return v.memberCalled(r.PathValue("id"))
+}
+
+func (v *visit) memberCalled(id string) (subject, error) {
 	for _, a := range v.status.Agencies {
-		if string(a.Agency.ID) == r.PathValue("id") {
+		if string(a.Agency.ID) == id {
 			return a, nil
 		}
 	}
@@ -80,7 +84,7 @@ func (c *Console) suspend(w http.ResponseWriter, r *http.Request, v *visit) erro
 		})
 	}
 	if err != nil {
-		return c.again(w, r, v, err, "suspend", "agency", func(t typed) (shell, error) { return c.agencyShell(v, a, t), nil })
+		return c.again(w, r, v, err, "suspend", "agency", func(t typed) shell { return c.agencyShell(v, a, t) })
 	}
 	return c.goTo(w, r, agencyPath(a.Agency.ID), "suspended")
 }
@@ -97,7 +101,7 @@ func (c *Console) clear(w http.ResponseWriter, r *http.Request, v *visit) error 
 		})
 	}
 	if err != nil {
-		return c.again(w, r, v, err, "clear", "agency", func(t typed) (shell, error) { return c.agencyShell(v, a, t), nil })
+		return c.again(w, r, v, err, "clear", "agency", func(t typed) shell { return c.agencyShell(v, a, t) })
 	}
 	return c.goTo(w, r, agencyPath(a.Agency.ID), "cleared")
 }

@@ -124,7 +124,7 @@ func (c *Console) decideApplication(w http.ResponseWriter, r *http.Request, v *v
 		})
 	}
 	if err != nil {
-		return c.again(w, r, v, err, form, "application", func(t typed) (shell, error) { return c.applicationShell(v, a, t), nil })
+		return c.again(w, r, v, err, form, "application", func(t typed) shell { return c.applicationShell(v, a, t) })
 	}
 	return c.goTo(w, r, next, done)
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -16,7 +17,6 @@ import (
 
 // described is what a motion does, in plain language.
 type described struct {
-	Title string
 	What  []string
 	Diff  []change
 	Grave bool // cannot be taken back
@@ -27,7 +27,7 @@ type change struct{ What, From, To string }
 
 // describe says what a motion would do as things stand.
 func describe(s *centre.Status, m *wire.Motion) described {
-	d := described{Title: titleOf(s, m)}
+	var d described
 	switch of := m.GetOf().(type) {
 	case *wire.Motion_Policy:
 		d.policy(s, of.Policy)
@@ -205,9 +205,8 @@ func policyDiff(a, b directory.Policy) (list []change) {
 		}
 		return m
 	}
-	for _, of := range []func(directory.Policy) map[string]string{groups, quotas} {
-		list = append(list, mapDiff(of(a), of(b))...)
-	}
+	list = append(list, mapDiff(groups(a), groups(b), "no such group")...)
+	list = append(list, mapDiff(quotas(a), quotas(b), "none, as others")...)
 	add("Muted values", fmt.Sprint(len(a.Muted)), fmt.Sprint(len(b.Muted)))
 	if len(a.Muted) == len(b.Muted) && !slices.Equal(a.Muted, b.Muted) {
 		list = append(list, change{"Muted values", fmt.Sprint(len(a.Muted)), fmt.Sprintf("%d, others", len(b.Muted))})
@@ -215,8 +214,9 @@ func policyDiff(a, b directory.Policy) (list []change) {
 	return list
 }
 
-// mapDiff says what differs between two maps, by key.
-func mapDiff(a, b map[string]string) (list []change) {
+// mapDiff says what differs between two maps, by key, and none where one has
+// nothing.
+func mapDiff(a, b map[string]string, none string) (list []change) {
 	keys := map[string]bool{}
 	for k := range a {
 		keys[k] = true
@@ -226,7 +226,7 @@ func mapDiff(a, b map[string]string) (list []change) {
 	}
 	for k := range keys {
 		if a[k] != b[k] {
-			list = append(list, change{k, a[k], b[k]})
+			list = append(list, change{k, cmp.Or(a[k], none), cmp.Or(b[k], none)})
 		}
 	}
 	slices.SortFunc(list, func(x, y change) int { return strings.Compare(x.What, y.What) })

@@ -61,7 +61,7 @@ func (c *Console) lineOf(v *visit, e *wire.RecordEntry) entryLine {
 		line.Mark, line.Text = "key", fmt.Sprintf("Key epoch %d, generation %d came into force", k.GetEpoch(), k.GetGeneration())
 		line.Detail = fmt.Sprintf("%d of %d servers make a token", k.GetThreshold(), len(k.GetShares()))
 	case *wire.RecordEntry_Notice:
-		line.Mark, line.Text, line.agency = "notice", sentenceOf(of.Notice.GetText()), of.Notice.GetAgency()
+		line.Mark, line.Text, line.agency = "notice", noticeText(of.Notice), of.Notice.GetAgency()
 	}
 	line.Text, line.Detail = legible(line.Text), legible(line.Detail)
 	return line

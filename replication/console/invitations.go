@@ -121,7 +121,7 @@ func (c *Console) invite(w http.ResponseWriter, r *http.Request, v *visit) error
 		id, err = c.makeInvitation(r.Context(), v, label, int(days))
 	}
 	if err != nil {
-		return c.again(w, r, v, err, "invite", "invitations", func(t typed) (shell, error) { return c.invitationsShell(v, t), nil })
+		return c.again(w, r, v, err, "invite", "invitations", func(t typed) shell { return c.invitationsShell(v, t) })
 	}
 	return c.goTo(w, r, "/invitations/"+id, "")
 }

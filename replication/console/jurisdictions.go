@@ -13,6 +13,7 @@ import (
 // countryView is the agencies of one country.
 type countryView struct {
 	Name, Code string
+	Agencies   int
 	Count      string
 	Places     []placeView
 	Trouble    int
@@ -50,20 +51,19 @@ func (c *Console) jurisdictions(w http.ResponseWriter, r *http.Request, v *visit
 	view := jurisdictionsView{Agencies: many(len(v.status.Agencies), "agency", "agencies"), Places: many(len(by), "country", "countries")}
 	for _, country := range by {
 		slices.SortFunc(country.Places, func(a, b placeView) int { return cmp.Compare(a.Code, b.Code) })
-		n := 0
 		for _, p := range country.Places {
-			n += len(p.Lines)
+			country.Agencies += len(p.Lines)
 			for _, l := range p.Lines {
 				if l.Bad || l.Off || l.Silent {
 					country.Trouble++
 				}
 			}
 		}
-		country.Count = many(n, "agency", "agencies")
+		country.Count = many(country.Agencies, "agency", "agencies")
 		view.Countries = append(view.Countries, *country)
 	}
 	slices.SortFunc(view.Countries, func(a, b countryView) int {
-		return cmp.Or(cmp.Compare(flag(a.Code == ""), flag(b.Code == "")), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(flag(a.Code == ""), flag(b.Code == "")), cmp.Compare(b.Agencies, a.Agencies), cmp.Compare(a.Name, b.Name))
 	})
 	return c.show(w, r, v, http.StatusOK, "network", shell{Title: "Network", Place: "network", View: view})
 }

@@ -107,7 +107,7 @@ func (c *Console) decideMotion(w http.ResponseWriter, r *http.Request, v *visit)
 		})
 	}
 	if err != nil {
-		return c.again(w, r, v, err, form, "motion", func(t typed) (shell, error) { return c.motionShell(v, m, t), nil })
+		return c.again(w, r, v, err, form, "motion", func(t typed) shell { return c.motionShell(v, m, t) })
 	}
 	return c.goTo(w, r, "/motions", done)
 }
@@ -186,7 +186,7 @@ func (c *Console) putMotion(w http.ResponseWriter, r *http.Request, v *visit) er
 		})
 	}
 	if err != nil {
-		return c.again(w, r, v, err, "put", "motion-form", func(t typed) (shell, error) { return c.formShell(v, k, t, r.PostForm), nil })
+		return c.again(w, r, v, err, "put", "motion-form", func(t typed) shell { return c.formShell(v, k, t, r.PostForm) })
 	}
 	return c.goTo(w, r, "/motions", "moved")
 }

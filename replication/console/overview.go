@@ -3,9 +3,12 @@ package console
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"interlock/protocol/directory"
+	"interlock/protocol/wire"
 	"interlock/replication/registry"
 )
 
@@ -33,9 +36,17 @@ type tile struct {
 
 // noticeLine is something that the registry tells operators.
 type noticeLine struct {
-	Text string
-	At   moment
-	Path string
+	Text         string
+	At           moment
+	Path, Agency string
+}
+
+// noticeText is a notice as a sentence. An agency's short name stays as it is.
+func noticeText(n *wire.Notice) string {
+	if n.Agency != "" && strings.HasPrefix(n.Text, n.Agency) {
+		return strings.TrimSuffix(n.Text, ".") + "."
+	}
+	return sentenceOf(n.Text)
 }
 
 // noticesShown is how many the first page shows; the record has them all.
@@ -45,11 +56,12 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 	view := overviewView{Tiles: c.tiles(v), Mine: v.may(registry.Admission | registry.Operations)}
 	view.Needs = append(view.Needs, c.undecided(v)...)
 	view.Needs = append(view.Needs, c.unwell(v)...)
+	slices.SortStableFunc(view.Needs, func(a, b need) int { return flag(b.Urgent) - flag(a.Urgent) })
 	list := v.status.Notices
 	for i := len(list) - 1; i >= 0 && len(view.Notices) < noticesShown; i-- {
-		line := noticeLine{Text: sentenceOf(list[i].Text), At: c.unix(list[i].Time)}
-		if id := list[i].Agency; id != "" {
-			line.Path = "/agencies/" + pathOf(id)
+		line := noticeLine{Text: noticeText(list[i]), At: c.unix(list[i].Time)}
+		if _, err := v.memberCalled(list[i].Agency); err == nil {
+			line.Path, line.Agency = "/agencies/"+pathOf(list[i].Agency), list[i].Agency
 		}
 		view.Notices = append(view.Notices, line)
 	}
@@ -134,9 +146,9 @@ func (c *Console) tiles(v *visit) []tile {
 			reachable++
 		}
 	}
-	servers := tile{Label: "Registry", Value: fmt.Sprintf("%d of %d servers", reachable, len(s.Servers)), Detail: "no leader", Path: "/servers", Trouble: s.Leader == "" || reachable < len(s.Servers)}
-	if s.Leader != "" {
-		servers.Detail = "led by " + s.Leader
+	servers := tile{Label: "Registry servers", Value: fmt.Sprintf("%d of %d answer", reachable, len(s.Servers)), Detail: "led by " + s.Leader, Path: "/servers", Trouble: s.Leader == "" || reachable < len(s.Servers)}
+	if s.Leader == "" {
+		servers.Detail = "no leader"
 	}
 	signed := tile{Label: "Directory", Value: "Version " + grouped(s.Version), Path: "/servers", Trouble: s.Endorsed <= len(s.Servers)/2}
 	signed.Detail = fmt.Sprintf("signed by %d of %d", s.Endorsed, len(s.Servers))

@@ -60,10 +60,11 @@ type shell struct {
 	Operator string // empty before the sign-in
 	Roles    string
 	Counts   counts
-	Stale    string // since when the registry has not answered, empty while it does
-	Said     string // what came of the last form
-	Self     string // the page's own address
-	Seen     string // what the page shows, in short: its stream says when that is old
+	Stale    string  // since when the registry has not answered, empty while it does
+	Said     string  // what came of the last form
+	Problem  *notice // what is wrong with the form that was just sent
+	Self     string  // the page's own address
+	Seen     string  // what the page shows, in short: its stream says when that is old
 	View     any
 }
 

@@ -125,7 +125,7 @@ func (c *Console) answerProblem(w http.ResponseWriter, r *http.Request, status i
 // again answers a form with what is wrong with it: by htmx the sentence alone,
 // which leaves the form on the screen as it is; else the page, filled in with
 // what was typed.
-func (c *Console) again(w http.ResponseWriter, r *http.Request, v *visit, err error, form, page string, filled func(typed) (shell, error)) error {
+func (c *Console) again(w http.ResponseWriter, r *http.Request, v *visit, err error, form, page string, filled func(typed) shell) error {
 	if errors.Is(err, errSignedOut) {
 		return err
 	}
@@ -134,18 +134,15 @@ func (c *Console) again(w http.ResponseWriter, r *http.Request, v *visit, err er
 		c.answerProblem(w, r, status, n)
 		return nil
 	}
-	sh, faults := filled(typed{form: form, values: r.PostForm, Problem: &n})
-	if faults != nil {
-		return err // there is no page to go back to: the first error says why
-	}
+	sh := filled(typed{form: form, values: r.PostForm})
+	sh.Problem = &n
 	return c.show(w, r, v, status, page, sh)
 }
 
 // typed is what was typed into one of a page's forms.
 type typed struct {
-	form    string
-	values  map[string][]string
-	Problem *notice
+	form   string
+	values map[string][]string
 }
 
 // In is what was typed into the form of this name.

@@ -183,4 +183,3 @@ func behind(s *centre.Status, id directory.AgencyID) uint64 {
 	}
 	return s.Version - a.Version
 }
-
