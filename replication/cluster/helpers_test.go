@@ -25,7 +25,7 @@ import (
 var quick = Timing{Heartbeat: 300 * time.Millisecond, Election: 300 * time.Millisecond, Lease: 200 * time.Millisecond, Commit: 5 * time.Millisecond}
 
 // patience is how long a test waits for what must happen; it fails after it.
-const patience = 15 * time.Second
+const patience = 60 * time.Second
 
 // testnet is a cluster of real servers in one process: links over loopback,
 // logs on disk.
