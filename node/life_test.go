@@ -237,3 +237,25 @@ func TestTokensAreMadeAnewWhileTheNodesRun(t *testing.T) {
 		t.Error("after a restart the secret is gone")
 	}
 }
+
+func TestTheNetworkFileFollowsTheRegistrysServers(t *testing.T) {
+	c, denver, _ := pair(t)
+	before, err := loadNetwork(denver.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := c.server
+	second.Index, second.Name, second.Key = 2, "two", wire.PeerOf(signingKey("two"))
+	c.change(func(d *directory.Directory) { d.Servers = append(d.Servers, second) })
+	await(t, "the second server in the file", func() bool {
+		now, err := loadNetwork(denver.config)
+		if err != nil {
+			t.Fatalf("the network file: %v", err)
+		}
+		return len(now.Servers) == 2
+	})
+	now, err := loadNetwork(denver.config)
+	if err != nil || now.Genesis != before.Genesis || now.Name != before.Name || now.Servers[1].Key != second.Key || now.Quorum != 2 {
+		t.Errorf("pinned is %+v, %v; want the same network with the second server", now, err)
+	}
+}

@@ -12,8 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +68,9 @@ type Node struct {
 	admitted  chan struct{} // closed once the registry or the disk says that we are a member
 	admitting sync.Once     // of the closing
 	asking    chan struct{} // receives, without blocking, when a secret is missing
+
+	next   *vault.Keys // owned by keepStanding; as the file said that was written at nextOf
+	nextOf time.Time
 
 	offering sync.Mutex
 	offered  map[token.Epoch]token.Secret // owned by offering; sent and not yet vouched for
@@ -196,24 +197,13 @@ func (n *Node) Close() error {
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}
-	if n.keys != nil {
-		n.keys.Destroy()
+	for _, keys := range []*vault.Keys{n.keys, n.next} {
+		if keys != nil {
+			keys.Destroy()
+		}
 	}
 	return errors.Join(errs...)
 }
 
 // Software is what the registry's operators see that this node runs.
 const Software = "interlock 0.3"
-
-func loadNetwork(c Config) (directory.Network, error) {
-	path := c.path(c.Network)
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return directory.Network{}, fmt.Errorf("read network file: %w", err)
-	}
-	network, err := directory.ParseNetwork(b)
-	if err != nil {
-		return directory.Network{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
-	}
-	return network, nil
-}

@@ -106,11 +106,10 @@ func (n *Node) checkKey(d *directory.Directory) error {
 // askAsNext asks for the directory under the next keys. Under the present ones
 // the registry gives none any more once it knows the agency by those.
 func (n *Node) askAsNext() (err error) {
-	next, err := vault.LoadKeys(n.o.Config.path(nextFile), n.o.Unlock)
+	next, err := n.nextKeys()
 	if err != nil {
 		return fmt.Errorf("open %s: %w", nextFile, err)
 	}
-	defer next.Destroy()
 	host, err := link.New(link.Options{Key: next.Signing, Roles: n.roster.Role, Cut: n.o.Cut, Log: n.o.Log})
 	if err != nil {
 		return err
@@ -130,6 +129,27 @@ func (n *Node) askAsNext() (err error) {
 		errs = append(errs, fmt.Errorf("registry server %s: %w", s.Name, err))
 	}
 	return errors.Join(errs...)
+}
+
+// nextKeys opens the next keys, once for each file that there was: behind a
+// passphrase that takes a second. Only keepStanding calls it.
+func (n *Node) nextKeys() (*vault.Keys, error) {
+	info, err := os.Stat(n.o.Config.path(nextFile))
+	if err != nil {
+		return nil, err
+	}
+	if n.next != nil && n.nextOf.Equal(info.ModTime()) {
+		return n.next, nil
+	}
+	next, err := vault.LoadKeys(n.o.Config.path(nextFile), n.o.Unlock)
+	if err != nil {
+		return nil, err
+	}
+	if n.next != nil {
+		n.next.Destroy()
+	}
+	n.next, n.nextOf = next, info.ModTime()
+	return next, nil
 }
 
 // stored returns the chain as a former run left it, without a directory where

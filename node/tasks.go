@@ -85,6 +85,9 @@ func (n *Node) takeDirectory(c directory.Chain) error {
 		}
 	}
 	n.host.Review()
+	if err := n.pin(d); err != nil {
+		n.o.Log.Warn("the registry's servers could not be written to the network file", "cause", err)
+	}
 	var follow []directory.Agency
 	for _, a := range d.Active() {
 		if a.ID == n.agency.ID {
