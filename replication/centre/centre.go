@@ -151,6 +151,7 @@ func (s *Server) serve() {
 	s.handle(wire.ProtocolRecord, s.serveRecord)
 	s.handle(wire.ProtocolEvidence, s.serveEvidence)
 	s.tasks.Go(s.catchUp)
+	s.tasks.Go(s.seek)
 	s.tasks.Go(s.endorse)
 	s.tasks.Go(s.publish)
 	s.tasks.Go(s.holdCeremonies)

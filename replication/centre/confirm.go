@@ -75,7 +75,8 @@ func (o *Operator) followTo(ctx context.Context, server wire.Peer, shows func(*d
 
 // followDirectory follows one server's directories by the chain of signatures
 // until one shows what is wanted, by default the newest. The last of what is
-// there already is the newest. It returns all that led to it.
+// there already is the newest. It returns all that led to it, nothing where the
+// chain has come as far already.
 func followDirectory(ctx context.Context, host *link.Host, server wire.Peer, chain directory.Chain, shows func(directory.Chain) bool) ([]*wire.SignedDirectory, *directory.Directory, error) {
 	st, err := host.Open(ctx, server, wire.ProtocolDirectory)
 	if err != nil {
@@ -84,7 +85,12 @@ func followDirectory(ctx context.Context, host *link.Host, server wire.Peer, cha
 	stop := context.AfterFunc(ctx, func() { st.Reset(wire.CodeTimeout) })
 	defer stop()
 	defer st.Reset(wire.CodeNone)
-	if err := st.Send(&wire.FollowDirectory{}); err != nil {
+	held := chain.Directory()
+	follow := &wire.FollowDirectory{}
+	if held != nil {
+		follow.Version = held.Version
+	}
+	if err := st.Send(follow); err != nil {
 		return nil, nil, err
 	}
 	var led []*wire.SignedDirectory
@@ -93,7 +99,10 @@ func followDirectory(ctx context.Context, host *link.Host, server wire.Peer, cha
 		if err := st.Receive(&u); err != nil {
 			return nil, nil, err
 		}
-		if u.Signed == nil {
+		switch {
+		case u.Signed == nil && held != nil && shows == nil:
+			return nil, held, nil
+		case u.Signed == nil:
 			continue // a heartbeat
 		}
 		if chain, _, err = chain.Take(u.Signed); err != nil {

@@ -36,29 +36,48 @@ func (s *Server) countDays() {
 	}
 }
 
+// tick tells the day once. Where the answer is lost the very same is told again,
+// so that nothing that was evaluated stands in the record twice.
 func (s *Server) tick() error {
-	day, reached, known := directory.Day(s.now()), uint64(0), false
-	s.cluster.View(func(state *registry.State) {
-		self := s.indexIn(state)
-		reached, known = state.Reached(self), self != 0
-	})
-	if !known || day <= reached {
+	s.budgets.telling.Lock()
+	defer s.budgets.telling.Unlock()
+	if s.budgets.told == nil && !s.reachedDay() {
 		return nil
 	}
-	usage := s.budgets.usage()
-	m, err := registry.SignStatement(s.secrets.keys.Signing, &wire.Tick{Server: uint32(s.Index()), Day: day, Usage: usage})
+	m := s.budgets.told
+	signed, err := registry.SignStatement(s.secrets.keys.Signing, m)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, proposeTry)
 	defer cancel()
-	index, err := s.propose(ctx, &wire.Command{Of: &wire.Command_Tick{Tick: m}})
+	index, err := s.propose(ctx, &wire.Command{Of: &wire.Command_Tick{Tick: signed}})
+	if errors.Is(err, cluster.ErrUnavailable) {
+		return nil // the next look tries again
+	}
 	if err != nil {
-		s.budgets.giveBack(usage)
-		if errors.Is(err, cluster.ErrUnavailable) {
-			return nil // the next look tries again
-		}
+		s.budgets.giveBack(m.Usage)
+	}
+	s.budgets.told = nil
+	if err != nil {
 		return err
 	}
 	return s.cluster.Await(ctx, index)
+}
+
+// reachedDay reports whether this server's clock has reached a day that the
+// registry does not know of, and makes what is to be told of it.
+func (s *Server) reachedDay() bool {
+	day, m := directory.Day(s.now()), &wire.Tick{}
+	s.cluster.View(func(state *registry.State) {
+		if self := s.indexIn(state); day > state.Reached(self) {
+			m.Server, m.Day = uint32(self), day
+		}
+	})
+	if m.Server == 0 {
+		return false
+	}
+	m.Usage = s.budgets.usage()
+	s.budgets.told = m
+	return true
 }

@@ -33,13 +33,17 @@ type centreNet struct {
 	log       *logBuffer
 	operators map[string]*Operator
 	peers     sync.Map // keys of servers that have run
+	silence   time.Duration
 }
 
 var operatorNames = []string{"alice", "bob", "carol"}
 
-// silence is how long the servers of a test wait for one that says nothing in a
-// key ceremony.
-const silence = time.Second
+// How long the servers of a test wait for one that says nothing in a key
+// ceremony, and where nobody is to be left out.
+const (
+	silence = time.Second
+	forAll  = patience
+)
 
 // clock is a server's: the machine's, and so much ahead.
 type clock struct{ ahead atomic.Int64 }
@@ -98,7 +102,7 @@ func rehearsal(t testing.TB, dir string, servers int) Rehearsal {
 // planned founds a network whose servers do not run yet.
 func planned(t testing.TB, servers int) *centreNet {
 	t.Helper()
-	n := &centreNet{t: t, dir: filepath.Join(t.TempDir(), "net"), log: &logBuffer{}, operators: make(map[string]*Operator)}
+	n := &centreNet{t: t, dir: filepath.Join(t.TempDir(), "net"), log: &logBuffer{}, operators: make(map[string]*Operator), silence: silence}
 	var err error
 	if n.network, err = Rehearse(rehearsal(t, n.dir, servers)); err != nil {
 		t.Fatal(err)
@@ -123,8 +127,13 @@ func (n *centreNet) place(folder string) int {
 // found founds a network, starts its servers and waits for their first key.
 func found(t testing.TB, servers int) *centreNet {
 	t.Helper()
-	n := planned(t, servers)
-	for i := range servers {
+	return planned(t, servers).founded()
+}
+
+// founded is the network once its servers have their first key.
+func (n *centreNet) founded() *centreNet {
+	n.t.Helper()
+	for i := range n.servers {
 		n.start(i)
 	}
 	n.awaitKey(1, 1)
@@ -176,7 +185,7 @@ func (n *centreNet) options(i int) Options {
 		n.t.Fatal(err)
 	}
 	return Options{
-		Config: c, Unlock: lock, Timing: QuickTiming(), Patience: silence, Now: n.clocks[i].now,
+		Config: c, Unlock: lock, Timing: QuickTiming(), Patience: n.silence, Now: n.clocks[i].now,
 		Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }

@@ -14,8 +14,11 @@ import (
 // askToJoin is how often a server that waits to be added asks.
 const askToJoin = 2 * time.Second
 
-// number is this server's in the newest directory that it has seen, or in the
-// founding document; 0 for none.
+// askTry bounds how long one server is asked for the directory.
+const askTry = 10 * time.Second
+
+// number is that of the server with a key in the newest directory that this one
+// has seen, or in the founding document; 0 for none.
 func (s *Server) number(key wire.Peer) oprf.Index {
 	for _, m := range s.known() {
 		if m.Key == key {
@@ -80,12 +83,48 @@ func (s *Server) followToNumber(ctx context.Context, host *link.Host, key wire.P
 	}
 }
 
-// askDirectory takes the newest directory that a server shows.
+// askDirectory takes the newest directory that a server shows, by the chain of
+// signatures from the one on the disk, or from the founders.
 func (s *Server) askDirectory(ctx context.Context, host *link.Host, server wire.Peer) error {
+	ctx, cancel := context.WithTimeout(ctx, askTry)
+	defer cancel()
 	f := s.secrets.foundation
-	signed, d, err := followDirectory(ctx, host, server, directory.FromTrust(f.Trust()), nil)
-	if err != nil {
+	chain := directory.FromTrust(f.Trust())
+	if signed, _, _ := s.published.get(); signed != nil {
+		var err error
+		if chain, err = directory.Resume(signed, f.Hash); err != nil {
+			return err
+		}
+	}
+	led, d, err := followDirectory(ctx, host, server, chain, nil)
+	if err != nil || len(led) == 0 {
 		return err
 	}
-	return s.keepPublished(signed[len(signed)-1], d)
+	return s.keepPublished(led[len(led)-1], d)
+}
+
+// seek asks the servers that this one knows for the newest directory while it
+// hears from no leader: one of whom it never heard may lead by now, and could not
+// reach it as long as it takes that one for a stranger.
+func (s *Server) seek() {
+	ticker := time.NewTicker(askToJoin)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-s.ctx.Done():
+			return
+		}
+		if s.Status().Leader != 0 {
+			continue
+		}
+		for _, m := range s.known() {
+			if m.Key == s.Peer() {
+				continue
+			}
+			if err := s.askDirectory(s.ctx, s.host, m.Key); err != nil && s.ctx.Err() == nil {
+				s.log.Debug("server does not show the directory", "server", s.Index(), "other", m.Index, "cause", err)
+			}
+		}
+	}
 }

@@ -126,11 +126,7 @@ func (o *Operator) Close() error {
 
 // Status asks how the registry stands.
 func (o *Operator) Status(ctx context.Context) (*Status, error) {
-	m, err := o.ask(ctx, &wire.OperateRequest{})
-	if err != nil {
-		return nil, err
-	}
-	return readStatus(o.network, m.Status)
+	return o.ask(ctx, &wire.OperateRequest{})
 }
 
 // Decide decides upon the only application, or for Suspend the agency, under
@@ -202,10 +198,12 @@ func (o *Operator) Invite(ctx context.Context, label string, days int) (invitati
 		return v, err
 	}
 	key := v.Public()
-	_, err = o.decide(ctx, &wire.Decision{
+	if _, err = o.decide(ctx, &wire.Decision{
 		Verb: uint32(registry.Invite), Application: make([]byte, len(directory.ApplicationHash{})),
 		Invitation: &wire.Invitation{Key: key[:], Expires: v.Expires, Label: label},
-	})
+	}); err != nil {
+		v.Destroy()
+	}
 	return v, err
 }
 
@@ -216,36 +214,32 @@ func (o *Operator) decide(ctx context.Context, m *wire.Decision) (*Status, error
 	if err != nil {
 		return nil, err
 	}
-	response, err := o.ask(ctx, &wire.OperateRequest{Decision: d})
-	if err != nil {
-		return nil, err
-	}
-	if response.Refusal != "" {
-		return nil, Declined(response.Refusal)
-	}
-	return readStatus(o.network, response.Status)
+	return o.ask(ctx, &wire.OperateRequest{Decision: d})
 }
 
-// ask asks one server after another until one answers. The same decision
-// may reach several: it counts once.
-func (o *Operator) ask(ctx context.Context, request *wire.OperateRequest) (*wire.OperateResponse, error) {
+// ask asks one server after another until one gives an answer that holds
+// together. The same decision may reach several: it counts once.
+func (o *Operator) ask(ctx context.Context, request *wire.OperateRequest) (*Status, error) {
 	var errs []error
 	for _, s := range o.servers() {
-		m, err := o.askOne(ctx, s.Key, request)
-		if err == nil {
-			return m, nil
+		status, err := o.askOne(ctx, s.Key, request)
+		if declined := Declined(""); err == nil || errors.As(err, &declined) {
+			return status, err
 		}
 		errs = append(errs, fmt.Errorf("registry server %s: %w", s.Name, err))
 	}
 	return nil, errors.Join(errs...)
 }
 
-func (o *Operator) askOne(ctx context.Context, server wire.Peer, request *wire.OperateRequest) (*wire.OperateResponse, error) {
+func (o *Operator) askOne(ctx context.Context, server wire.Peer, request *wire.OperateRequest) (*Status, error) {
 	var response wire.OperateResponse
 	if err := o.askOnce(ctx, server, wire.ProtocolOperate, request, &response); err != nil {
 		return nil, err
 	}
-	return &response, nil
+	if response.Refusal != "" {
+		return nil, Declined(clean(response.Refusal))
+	}
+	return readStatus(o.network, response.Status)
 }
 
 // askOnce sends one server a request and reads the answer.

@@ -18,6 +18,7 @@ import (
 // publication is the newest published directory that this server has seen. It
 // is kept in a file, so that a server that starts alone can still show it.
 type publication struct {
+	keeping sync.Mutex // held while the file is written
 	mu      sync.Mutex
 	signed  *wire.SignedDirectory // owned by mu
 	parsed  *directory.Directory  // owned by mu
@@ -63,12 +64,17 @@ func (p *publication) directory() *directory.Directory {
 	return d
 }
 
-func (p *publication) set(signed *wire.SignedDirectory, d *directory.Directory) {
+// set takes a directory that is newer than the one held.
+func (p *publication) set(signed *wire.SignedDirectory, d *directory.Directory) (newer bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.parsed != nil && d.Version <= p.parsed.Version {
+		return false
+	}
 	p.signed, p.parsed = signed, d
 	close(p.changed)
 	p.changed = make(chan struct{})
+	return true
 }
 
 // publish acts on every change of the state: who is suspended loses the link,
@@ -123,7 +129,11 @@ func (s *Server) keepPublished(signed *wire.SignedDirectory, d *directory.Direct
 	if err != nil {
 		return fmt.Errorf("encode directory: %w", err)
 	}
-	s.published.set(signed, d)
+	s.published.keeping.Lock()
+	defer s.published.keeping.Unlock()
+	if !s.published.set(signed, d) {
+		return nil
+	}
 	return writeFile(s.config.path(directoryFile), b, 0o600)
 }
 

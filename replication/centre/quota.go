@@ -35,6 +35,9 @@ type budgets struct {
 	mu   sync.Mutex
 	by   map[directory.AgencyID]*budget // owned by mu
 	used map[directory.AgencyID]uint64  // owned by mu; elements since the last tick
+
+	telling sync.Mutex // held while a day is told
+	told    *wire.Tick // owned by telling; without an answer yet
 }
 
 // budget is one agency's: what the state says that this server has leased since

@@ -17,7 +17,12 @@ func (s *Server) role(p wire.Peer) wire.Role {
 		return s.roleOnDisk(p)
 	}
 	var server, operator bool
-	s.cluster.View(func(state *registry.State) { server, operator = state.IsServer(p), state.IsOperator(p) })
+	s.cluster.View(func(state *registry.State) {
+		server, operator = state.IsServer(p), state.IsOperator(p)
+		if d := s.published.directory(); d != nil && d.Version > state.Version() {
+			server = server || s.number(p) != 0 // the state here is behind
+		}
+	})
 	switch {
 	case server:
 		return wire.RegistryServer

@@ -107,6 +107,9 @@ func readStatus(n directory.Network, m *wire.RegistryStatus) (*Status, error) {
 	for _, v := range s.Invitations {
 		v.Label = clean(v.Label)
 	}
+	if s.Ceremony != nil {
+		s.Ceremony.Phase = clean(s.Ceremony.Phase)
+	}
 	for _, notice := range s.Notices {
 		notice.Text = clean(notice.Text)
 	}
