@@ -28,6 +28,7 @@ type nodeCmd struct {
 	Enrol  nodeEnrolCmd  `cmd:"" help:"Apply to the network's registry for admission."`
 	Run    nodeRunCmd    `cmd:"" help:"Run the node until it is interrupted."`
 	Status nodeStatusCmd `cmd:"" help:"Show how the running node and its peers stand."`
+	Rotate nodeRotateCmd `cmd:"" help:"Make new keys for the agency, and apply to be known by them."`
 	User   nodeUserCmd   `cmd:"" help:"Manage who may sign in at the running node."`
 }
 
@@ -231,4 +232,32 @@ func (c nodeStatusCmd) Run(ctx context.Context, out io.Writer) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", r.Protocol, r.Code, r.By, r.Count)
 	}
 	return w.Flush()
+}
+
+type nodeRotateCmd struct {
+	folder
+}
+
+func (c nodeRotateCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
+	cfg, err := node.LoadConfig(c.Dir)
+	if err != nil {
+		return err
+	}
+	lock, err := unlock(c.Dir, cfg.Unlock, os.Stdin, errs)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	a, err := node.Rotate(ctx, cfg, lock, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return fmt.Errorf("apply with new keys: %w", err)
+	}
+	if a.Status != directory.Pending && a.Status != directory.Active {
+		return fmt.Errorf("the registry did not take the application (%s): %s", a.Status, a.Refusal)
+	}
+	fmt.Fprintf(out, "New keys are made, and the registry is asked to know the agency by them. Two operators have to approve.\n"+
+		"They will call %s; read this to them:\n\n    %s\n\n"+
+		"Then the running node stops and has to be started again; it takes the new keys over.\n", cfg.Contact, a.Fingerprint)
+	return nil
 }

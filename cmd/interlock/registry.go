@@ -31,6 +31,7 @@ type registryCmd struct {
 	Clear     registryClearCmd     `cmd:"" help:"End the throttling of a member whose demand was unusual."`
 	Motion    registryMotionCmd    `cmd:"" help:"Put what takes two operators, and decide upon it: servers, keys, operators, policy, agencies."`
 	Record    registryRecordCmd    `cmd:"" help:"Show or export the record of everything that was decided and evaluated."`
+	Console   registryConsoleCmd   `cmd:"" help:"Serve the operators' web pages."`
 }
 
 type registryInitCmd struct {
