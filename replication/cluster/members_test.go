@@ -107,6 +107,23 @@ func TestARemovedServerIsCutOffAndSaysSo(t *testing.T) {
 	}
 }
 
+// The removal would leave two, one of which is down: it waits for that one.
+func TestAServerThatLeavesKeepsItsVoteWhileItIsNeeded(t *testing.T) {
+	n := newTestnet(t, 3)
+	leader := n.leader()
+	down, leaves := n.others(leader)[0], n.others(leader)[1]
+	command := n.application("denver-pd")
+	n.stop(down)
+	n.removeServer(leader, leaves)
+	n.propose(leader, command)
+	n.await(leaves, "the application", has(command))
+	if c := n.clusters[leader]; !n.voting(0, 1, 2)(c) || !c.Speaks(n.peer(leaves)) {
+		t.Fatal("the vote that was needed is gone")
+	}
+	n.start(down)
+	n.await(leader, "two voters", n.voting(leader, down))
+}
+
 func TestAServerThatWasRemovedWhileItWasDownIsTurnedAway(t *testing.T) {
 	n := newTestnet(t, 3)
 	leader := n.leader()

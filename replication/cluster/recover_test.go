@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"interlock/crypto/oprf"
+	"interlock/protocol/wire"
 	"interlock/replication/registry"
 )
 
@@ -112,6 +114,44 @@ func TestRecoveryIsRefusedWhereItMakesNoSense(t *testing.T) {
 	n.loseLog(0)
 	if err := Recover(n.dirs[0], n.genesis, 1, []oprf.Index{1}); !errors.Is(err, ErrStateLost) {
 		t.Errorf("a lost log: got %v, want %v", err, ErrStateLost)
+	}
+}
+
+// Two that were each told to go on alone are two registries, which do not mix.
+func TestTwoThatRecoverAloneStayApart(t *testing.T) {
+	n := newTestnet(t, 3)
+	command := n.application("denver-pd")
+	n.propose(0, command)
+	for i := range 3 {
+		n.await(i, "the application", has(command))
+	}
+	applications := []*wire.Command{n.application("boulder-pd"), n.application("aurora-pd")}
+	for _, a := range applications {
+		n.propose(0, a)
+	}
+	last := n.application("golden-pd") // its invitation is the last that both have
+	for i := range 2 {
+		n.await(i, "the last entry", func(c *Cluster) bool { return c.raft.AppliedIndex() == n.clusters[0].raft.LastIndex() })
+	}
+	for i := range 3 {
+		n.stop(i)
+	}
+	for i := range 2 {
+		self := oprf.Index(i + 1)
+		if err := Recover(n.dirs[i], n.genesis, self, []oprf.Index{self}); err != nil {
+			t.Fatal(err)
+		}
+		n.start(i)
+	}
+	n.propose(0, last)
+	for i := range 2 {
+		n.await(i, "the other's refusal", func(c *Cluster) bool { return slices.Equal(c.Status().RefusedBy, []oprf.Index{oprf.Index(2 - i)}) })
+		if got := n.clusters[i].Status(); got.Standing != Voting || got.Incarnation != 2 {
+			t.Errorf("server %d: got %+v, want it voting in incarnation 2", i+1, got)
+		}
+	}
+	if has(last)(n.clusters[1]) {
+		t.Error("what one registry took is in the other")
 	}
 }
 
