@@ -48,7 +48,7 @@ func (c *Console) jurisdictions(w http.ResponseWriter, r *http.Request, v *visit
 		}
 		country.Places = append(country.Places, placeView{key[1], lines})
 	}
-	view := jurisdictionsView{Agencies: many(len(v.status.Agencies), "agency", "agencies"), Places: many(len(by), "country", "countries")}
+	view := jurisdictionsView{Agencies: many(len(v.status.Agencies), "agency", "agencies"), Places: many(len(by)-flag(by[""] != nil), "country", "countries")}
 	for _, country := range by {
 		slices.SortFunc(country.Places, func(a, b placeView) int { return cmp.Compare(a.Code, b.Code) })
 		for _, p := range country.Places {

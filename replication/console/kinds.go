@@ -23,7 +23,7 @@ type kind struct {
 
 // field is one field of such a form.
 type field struct {
-	Name, Label, Hint, Kind string // Kind: text, number, area, code, select, check, boxes
+	Name, Label, Hint, Kind string // Kind: text, number, area, confirm, select, check, boxes
 	Value                   string
 	Options                 []option
 	Optional                bool
@@ -76,7 +76,7 @@ func confirmed(q url.Values, name string) error {
 }
 
 func confirmField(what string) field {
-	return field{Name: "confirm", Label: "Type the name of the " + what + " to confirm", Kind: "code", Hint: "This cannot be undone."}
+	return field{Name: "confirm", Label: "Type the name of the " + what + " to confirm", Kind: "confirm", Hint: "This cannot be undone."}
 }
 
 func agencyFields(change uint32) func(*visit, url.Values) []field {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"interlock/protocol/wire"
 )
@@ -45,7 +46,6 @@ type recordView struct {
 	Query, Agency string
 	Newest        string // address of the first page, where this is another
 	SizeText      string
-	Root          string
 }
 
 func (c *Console) record(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -88,11 +88,10 @@ func (c *Console) searchRecord(ctx context.Context, v *visit, s search) (f found
 	words := strings.Fields(strings.ToLower(s.words))
 	for looked := 0; f.Next > 0 && len(f.Lines) < s.most && looked < s.depth; {
 		from := f.Next - min(f.Next, recordChunk)
-		entries, size, err := v.entries(ctx, from, f.Next)
+		entries, err := v.entries(ctx, from, f.Next)
 		if err != nil {
 			return f, err
 		}
-		f.Size = size
 		list := c.entryLines(v, from, entries)
 		if len(list) == 0 {
 			f.Next = from // not published yet, or gone: older ones are there
@@ -120,22 +119,18 @@ func (c *Console) searchRecord(ctx context.Context, v *visit, s search) (f found
 
 // entries reads the entries from an index to before another, as far as there
 // are.
-func (v *visit) entries(ctx context.Context, from, to uint64) (all [][]byte, size uint64, err error) {
+func (v *visit) entries(ctx context.Context, from, to uint64) (all [][]byte, err error) {
 	err = v.do(ctx, func(ctx context.Context) error {
 		for from < to {
-			var list [][]byte
-			var err error
-			if list, size, err = v.registry.Entries(ctx, from, uint32(to-from)); err != nil {
+			list, err := v.registry.Record(ctx, from, to-from)
+			if err != nil || len(list) == 0 {
 				return err
-			}
-			if len(list) == 0 {
-				return nil
 			}
 			all, from = append(all, list...), from+uint64(len(list))
 		}
 		return nil
 	})
-	return all, size, err
+	return all, err
 }
 
 // entryLines are entries in plain language, oldest first. Titles of motions are
@@ -191,8 +186,16 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err := takeTime(w, exportTimeout); err != nil {
 		return err
 	}
+	// Who reads slowly must not hold up the end of the session.
+	defer context.AfterFunc(v.ctx, func() {
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now()); err != nil {
+			c.log.Debug("export not ended", "fault", err)
+		}
+	})()
 	out := &download{w: w, name: fmt.Sprintf("record-%s.jsonl", c.now().Format("2006-01-02"))}
-	err := v.do(r.Context(), func(ctx context.Context) error { return v.registry.Export(ctx, out) })
+	err := v.do(r.Context(), func(ctx context.Context) error {
+		return v.registry.ExportRecord(ctx, out, func(_, _ uint64) {})
+	})
 	if err != nil && out.begun {
 		c.log.Warn("export broke off", "fault", err)
 		panic(http.ErrAbortHandler) // so that the browser knows that the file is not whole

@@ -10,7 +10,7 @@ import (
 	"interlock/replication/centre"
 )
 
-// Registry is the registry as one operator reaches it.
+// Registry is the registry as one operator reaches it; *centre.Operator is one.
 type Registry interface {
 	// Key is the operator's public key.
 	Key() wire.Peer
@@ -34,10 +34,10 @@ type Decider interface {
 
 // Archive is the registry's record.
 type Archive interface {
-	// Entries returns entries of the record from an index on, count of them or
-	// fewer, and how many there are in all.
-	Entries(ctx context.Context, from uint64, count uint32) (entries [][]byte, size uint64, err error)
-	// Export writes the whole record with the signatures that prove it, as
-	// package record reads it.
-	Export(context.Context, io.Writer) error
+	// Record returns entries of the record from an index on, count of them or
+	// fewer. They are one server's word.
+	Record(ctx context.Context, from, count uint64) ([][]byte, error)
+	// ExportRecord writes the whole record with the signatures that prove it, as
+	// package record reads it, and tells how far it has come.
+	ExportRecord(ctx context.Context, w io.Writer, told func(done, of uint64)) error
 }

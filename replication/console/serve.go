@@ -37,12 +37,14 @@ func (c *Console) Serve(ctx context.Context, l net.Listener) error {
 	go func() { served <- server.Serve(netutil.LimitListener(l, maxConnections)) }()
 	err := c.sweepUntil(ctx, served)
 	cancel()
+	err = errors.Join(err, c.Close())
 	closing, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer done()
-	if shut := server.Shutdown(closing); shut != nil {
-		err = errors.Join(err, shut, server.Close())
+	shut := server.Shutdown(closing)
+	if errors.Is(shut, context.DeadlineExceeded) {
+		shut = server.Close() // somebody reads slowly
 	}
-	return errors.Join(err, c.Close())
+	return errors.Join(err, shut)
 }
 
 // sweepUntil ends sessions whose time is over until ctx or the server ends.

@@ -62,7 +62,7 @@ func (c *Console) told(r *http.Request, err error) (notice, int) {
 		return notice{Text: "The connection ended."}, http.StatusRequestTimeout // the browser went away: nobody reads this
 	case errors.As(err, &silent):
 		c.log.Warn("registry does not answer", "route", r.Pattern, "fault", err)
-		n := notice{Text: "No registry server answered.", Hint: "Nothing can be decided until one does. This page tries again by itself."}
+		n := notice{Text: "No registry server answered.", Hint: "Nothing can be decided until one does. If others can work, your key is no operator’s of this network."}
 		if r.Method == http.MethodPost {
 			n.Hint = "It may have been taken all the same: look at it again before you repeat it."
 		}
