@@ -32,6 +32,14 @@ type registryCmd struct {
 	Motion    registryMotionCmd    `cmd:"" help:"Put what takes two operators, and decide upon it: servers, keys, operators, policy, agencies."`
 	Record    registryRecordCmd    `cmd:"" help:"Show or export the record of everything that was decided and evaluated."`
 	Console   registryConsoleCmd   `cmd:"" help:"Serve the operators' web pages."`
+
+	BackupKey     registryBackupKeyCmd `cmd:"" help:"Make a key that backups are sealed to."`
+	Backup        registryBackupCmd    `cmd:"" help:"Back one server up, running or stopped, sealed to whoever keeps backups."`
+	Restore       registryRestoreCmd   `cmd:"" help:"Make a server's folder from its backup, on a new machine."`
+	Rejoin        registryRejoinCmd    `cmd:"" help:"Set a stopped server's log aside: it asks the others for theirs when it runs."`
+	Inspect       registryInspectCmd   `cmd:"" help:"Show how far a stopped server is."`
+	RecoveryOrder registryOrderCmd     `cmd:"" help:"Make, or sign as the second operator, the order to go on after a majority of the servers was lost for good."`
+	Recover       registryRecoverCmd   `cmd:"" help:"Carry the order out at a survivor, which is stopped."`
 }
 
 type registryInitCmd struct {
@@ -131,13 +139,17 @@ func (c registryRunCmd) Run(ctx context.Context, out io.Writer, errs stderr) err
 		return errors.Join(err, served.Close())
 	}
 	measure.Watch(s)
+	control, err := s.ServeControl()
+	if err != nil {
+		return errors.Join(err, served.Close(), s.Close())
+	}
 	which := fmt.Sprintf("Registry server %d", s.Index())
 	if s.Index() == 0 {
 		which = "Registry server without a number (it waits to be added)"
 	}
 	fmt.Fprintf(out, "%s listens on %s\n", which, strings.Join(s.Addresses(), " and "))
 	<-ctx.Done()
-	return errors.Join(served.Close(), s.Close())
+	return errors.Join(control.Close(), served.Close(), s.Close())
 }
 
 // asOperator is how the commands below reach the registry.

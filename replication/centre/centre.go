@@ -130,13 +130,18 @@ func (s *Server) start(ctx context.Context, o Options, folder *cluster.Folder) (
 	}); err != nil {
 		return err
 	}
+	rejoin, err := o.Config.rejoins()
+	if err != nil {
+		return err
+	}
 	c, err := cluster.Open(cluster.Options{
-		Folder: folder, Host: s.host, Genesis: s.secrets.genesis, Self: self, Servers: s.known(), Timing: o.Timing, Log: s.log,
+		Folder: folder, Host: s.host, Genesis: s.secrets.genesis, Self: self, Servers: s.known(), Rejoin: rejoin, Timing: o.Timing, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
 	s.cluster = c
+	s.rejoining()
 	close(s.opened)
 	s.serve()
 	return nil
