@@ -57,10 +57,10 @@ type Figures struct {
 
 // ServerFigures are one server as this one sees it.
 type ServerFigures struct {
-	Index     oprf.Index
-	Reachable bool // there is a link
-	Endorsed  bool // it signed the current version of the directory
-	Share     bool // it has a share of the key in force, as the directory has it
+	Index    oprf.Index
+	Linked   bool // there is a link; followers need none to one another
+	Endorsed bool // it signed the current version of the directory
+	Share    bool // it has a share of the key in force, as the directory has it
 }
 
 // NoticeFigures are the notices of one kind.
@@ -120,7 +120,7 @@ func (f *Figures) countServers(s *Server, m *wire.RegistryStatus) {
 	for _, a := range m.ServerActivity {
 		key := at[a.Server]
 		f.Servers = append(f.Servers, ServerFigures{
-			Index: oprf.Index(a.Server), Reachable: key == s.host.Peer() || s.host.Connected(key),
+			Index: oprf.Index(a.Server), Linked: key == s.host.Peer() || s.host.Connected(key),
 			Endorsed: a.Endorsed, Share: a.Generation > 0,
 		})
 	}

@@ -30,7 +30,7 @@ func newCollector(m *Metrics) *collector {
 	c.describe("ready", "Whether this server can do its work now: what /readyz says.")
 	c.describe("check_passed", "Each condition of that by itself.", "check")
 	c.describe("standing", "What part this server has in the replication: 1 for what it is.", "standing")
-	c.describe("server_reachable", "Whether this server has a link to each of the network's servers, itself included.", "server")
+	c.describe("server_linked", "Whether this server has a link to each of the network's servers, itself included. The leader has one to all; the others need none to one another.", "server")
 	c.describe("server_endorsed", "Whether each server has signed the current version of the directory.", "server")
 	c.describe("server_has_share", "Whether each server has a share of the key in force, as the directory has it.", "server")
 	c.describe("agencies", "Agencies that were admitted, by how they stand.", "status")
@@ -106,7 +106,7 @@ func (s scrape) network(f *centre.Figures) {
 	}
 	for _, server := range f.Servers {
 		number := strconv.Itoa(int(server.Index))
-		s.gauge("server_reachable", truth(server.Reachable), number)
+		s.gauge("server_linked", truth(server.Linked), number)
 		s.gauge("server_endorsed", truth(server.Endorsed), number)
 		s.gauge("server_has_share", truth(server.Share), number)
 	}

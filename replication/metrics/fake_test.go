@@ -33,7 +33,7 @@ func (f fake) Health() []centre.Check           { return f.checks }
 func full() fake {
 	return fake{
 		figures: centre.Figures{
-			Server: 1, Servers: []centre.ServerFigures{{Index: 1, Reachable: true}, {Index: 2}},
+			Server: 1, Servers: []centre.ServerFigures{{Index: 1, Linked: true}, {Index: 2}},
 			Epochs: []centre.EpochFigures{{Epoch: 3, Generation: 2, Threshold: 2, Shares: 3, Held: true}},
 			Phase:  dkg.Judging, PhaseLasts: 90 * time.Second, PhaseAwaits: 1,
 			Notices: map[uint32]centre.NoticeFigures{
