@@ -113,9 +113,9 @@ func (d *described) server(s *centre.Status, m *wire.ServerChange) {
 		d.Diff = []change{{"Name", old.Name, wanted.GetName()}, {"Addresses", strings.Join(old.Addresses, "\n"), strings.Join(wanted.GetAddresses(), "\n")}}
 		return
 	case m.GetReplaces() != 0:
-		d.What = []string{"The new server joins as the old one leaves, in one step.", shares, "Read the fingerprint to whoever runs the new server, over the telephone, before you approve."}
+		d.What = []string{"The new server joins as the old one leaves, in one step.", shares, "Before you approve, let whoever runs the new server read its fingerprint to you over the telephone."}
 	default:
-		d.What = []string{"The server joins the cluster and gets the next number.", shares, "Read the fingerprint to whoever runs it, over the telephone, before you approve."}
+		d.What = []string{"The server joins the cluster and gets the next number.", shares, "Before you approve, let whoever runs it read its fingerprint to you over the telephone."}
 	}
 	if !m.GetRemove() {
 		d.Diff = append(d.Diff, change{"Name", serverName(s, m.GetReplaces()), wanted.GetName()},
