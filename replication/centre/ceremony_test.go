@@ -123,7 +123,7 @@ func TestAServerThatWasAwayGetsAShareLater(t *testing.T) {
 	denver := n.enrolled("denver-pd")
 	want := denver.token([]oprf.Index{1, 2}, "j.doe@example.org")
 	request, _ := denver.blind(0, []oprf.Index{1, 3}, "j.doe@example.org")
-	<-n.servers[2].ready
+	n.awaitReady(2)
 	wantRefusal(t, "without a share", denver.askOnce(2, wire.ProtocolEvaluate, request, &wire.EvaluateResponse{}), wire.CodeUnavailable)
 	if m, err := denver.admission(2, nil); err != nil || len(m.Secrets) != 0 {
 		t.Fatalf("its answer to a member: got %v, %v, want no secret, which it never had", m, err)

@@ -1,6 +1,7 @@
 package centre
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -111,7 +112,14 @@ func (c *client) ask(i int, p wire.Protocol, request, response proto.Message) er
 }
 
 func (c *client) askOnce(i int, p wire.Protocol, request, response proto.Message) error {
-	st, err := c.open(i, p)
+	return c.askServer(c.net.ctx(), c.net.servers[i], p, request, response)
+}
+
+func (c *client) askServer(ctx context.Context, server *Server, p wire.Protocol, request, response proto.Message) error {
+	if err := c.host.SetAddresses(server.Peer(), server.Addresses()); err != nil {
+		return err
+	}
+	st, err := c.host.Open(ctx, server.Peer(), p)
 	if err != nil {
 		return err
 	}
@@ -247,15 +255,21 @@ func isUnavailable(err error) bool {
 	return errors.As(err, &refusal) && refusal.Code == wire.CodeUnavailable
 }
 
+// tokens are the tokens of some inputs; what server i shows says by which key.
+func (c *client) tokens(i int, quorum []oprf.Index, inputs ...string) ([]oprf.Token, error) {
+	c.net.t.Helper()
+	m, r := c.blind(i, quorum, inputs...)
+	answers, err := c.answers(m)
+	if err != nil {
+		return nil, err
+	}
+	return r.Finalize(quorum, answers)
+}
+
 // token is the token of one input by one quorum; every proof is checked.
 func (c *client) token(quorum []oprf.Index, input string) oprf.Token {
 	c.net.t.Helper()
-	m, r := c.blind(c.net.at(quorum[0]), quorum, input)
-	answers, err := c.answers(m)
-	if err != nil {
-		c.net.t.Fatal(err)
-	}
-	list, err := r.Finalize(quorum, answers)
+	list, err := c.tokens(c.net.at(quorum[0]), quorum, input)
 	if err != nil {
 		c.net.t.Fatal(err)
 	}

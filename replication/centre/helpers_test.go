@@ -249,6 +249,16 @@ func (n *centreNet) eventually(what string, holds func() bool) {
 	}
 }
 
+// awaitReady waits until server i has caught up.
+func (n *centreNet) awaitReady(i int) {
+	n.t.Helper()
+	select {
+	case <-n.servers[i].ready:
+	case <-n.ctx().Done():
+		n.t.Fatalf("server %d has not caught up", i+1)
+	}
+}
+
 // leader waits for a leader that server i knows of and that runs.
 func (n *centreNet) leader(i int) (position int) {
 	n.t.Helper()

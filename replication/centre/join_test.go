@@ -83,7 +83,7 @@ func TestANewServerWaitsUntilTwoOperatorsHaveAddedIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := n.awaitKey(1, 2)
-	<-n.servers[i].ready
+	n.awaitReady(i)
 	if n.servers[i].Index() != 4 || len(k.Keys.Shares) != 4 {
 		t.Fatalf("it has number %d, and %d servers have a share", n.servers[i].Index(), len(k.Keys.Shares))
 	}
@@ -97,7 +97,7 @@ func TestANewServerWaitsUntilTwoOperatorsHaveAddedIt(t *testing.T) {
 	}
 	n.stop(i, (*Server).Kill)
 	n.start(i)
-	<-n.servers[i].ready
+	n.awaitReady(i)
 	if got := denver.token([]oprf.Index{2, 4}, "j.doe@example.org"); got != want {
 		t.Fatal("another token after it restarted")
 	}
@@ -282,10 +282,6 @@ func TestAServerThatWasAwayHearsALeaderWhomItDoesNotKnow(t *testing.T) {
 		return led == i && n.servers[i].Status().Leading
 	})
 	n.start(2)
-	select {
-	case <-n.servers[2].ready:
-	case <-n.ctx().Done():
-		t.Fatal("it never heard from the leader")
-	}
+	n.awaitReady(2)
 	n.await(2, "four servers", func(s *registry.State) bool { return len(s.Servers()) == 4 })
 }
