@@ -82,25 +82,30 @@ func (c *Cluster) greet(ctx context.Context, to server, why purpose) (*link.Stre
 	return nil, a, fmt.Errorf("greet server %d: %w", to.index, a.verdict)
 }
 
-func (c *Cluster) exchange(ctx context.Context, to server, why purpose) (s *link.Stream, a answer, err error) {
-	if s, err = c.host.Open(ctx, to.peer, wire.ProtocolRaft); err != nil {
-		return nil, a, err
+func (c *Cluster) exchange(ctx context.Context, to server, why purpose) (*link.Stream, answer, error) {
+	s, err := c.host.Open(ctx, to.peer, wire.ProtocolRaft)
+	if err != nil {
+		return nil, answer{}, err
 	}
 	stop := context.AfterFunc(ctx, func() { s.Reset(wire.CodeTimeout) })
 	defer stop()
-	b := make([]byte, answerSize)
-	conn := s.Conn()
-	if _, err = conn.Write(c.part.greeting(why).encode()); err == nil {
-		_, err = io.ReadFull(conn, b)
-	}
-	if err == nil {
-		a, err = parseAnswer(b)
-	}
+	a, err := ask(s.Conn(), c.part.greeting(why))
 	if err != nil {
 		s.Reset(wire.CodeNone)
-		return nil, a, err
+		return nil, answer{}, err
 	}
 	return s, a, nil
+}
+
+func ask(conn net.Conn, g greeting) (answer, error) {
+	if _, err := conn.Write(g.encode()); err != nil {
+		return answer{}, err
+	}
+	b := make([]byte, answerSize)
+	if _, err := io.ReadFull(conn, b); err != nil {
+		return answer{}, err
+	}
+	return parseAnswer(b)
 }
 
 // noteAnswer remembers how a server took this one, and logs what is new.
