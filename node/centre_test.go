@@ -149,8 +149,8 @@ func (c *centre) approves(id directory.AgencyID) {
 		if err != nil {
 			c.t.Errorf("application of %s: %v", id, err)
 		}
-		if was, ok := c.dir.Agency(id); ok && was.Key != a.Key && (string(m.Replaces) != string(was.Key[:]) || len(m.Replaced) == 0) {
-			c.t.Errorf("application of %s does not replace the key that it has", id)
+		if was, ok := c.dir.Agency(id); ok && was.Key != a.Key && (string(m.Replaces) != string(was.Key[:]) || len(m.Replaced)+len(m.Invited) == 0) {
+			c.t.Errorf("application of %s does not replace the key that it has, with leave", id)
 		}
 		approved = a
 		delete(c.applications, key)
@@ -275,8 +275,18 @@ type office struct {
 	node   *Node
 }
 
-// enrols makes an agency's folder and applies; opens starts its node.
+// enrols makes an agency's folder and applies.
 func (c *centre) enrols(id directory.AgencyID) *office {
+	c.t.Helper()
+	o := c.invites(id)
+	if got, err := Enrol(c.t.Context(), o.config, o.lock, slog.New(slog.DiscardHandler)); err != nil || got.Status != directory.Pending {
+		c.t.Fatalf("%s applies: %+v, %v", id, got, err)
+	}
+	return o
+}
+
+// invites makes an agency's folder with an invitation.
+func (c *centre) invites(id directory.AgencyID) *office {
 	c.t.Helper()
 	dir := filepath.Join(c.t.TempDir(), string(id))
 	var ports []string
@@ -306,9 +316,6 @@ func (c *centre) enrols(id directory.AgencyID) *office {
 	}
 	o := &office{t: c.t, id: id, dir: dir, lock: lock}
 	o.load()
-	if got, err := Enrol(c.t.Context(), o.config, lock, slog.New(slog.DiscardHandler)); err != nil || got.Status != directory.Pending {
-		c.t.Fatalf("%s applies: %+v, %v", id, got, err)
-	}
 	c.t.Cleanup(func() { o.stops() })
 	return o
 }

@@ -259,3 +259,26 @@ func TestTheNetworkFileFollowsTheRegistrysServers(t *testing.T) {
 		t.Errorf("pinned is %+v, %v; want the same network with the second server", now, err)
 	}
 }
+
+// TestAnAgencyThatLostItsKeysIsAdmittedUnderOthers: with an invitation, and
+// without a word of the lost key. Its feed is another one, which others refuse.
+func TestAnAgencyThatLostItsKeysIsAdmittedUnderOthers(t *testing.T) {
+	c, denver, boulder := pair(t)
+	lost := denver.fingerprint()
+	denver.stops()
+	anew := c.invites("denver-pd")
+	got, err := EnrolInPlaceOf(t.Context(), anew.config, anew.lock, lost, slog.New(slog.DiscardHandler))
+	if err != nil || got.Status != directory.Pending {
+		t.Fatalf("EnrolInPlaceOf = %+v, %v; want pending", got, err)
+	}
+	c.approves("denver-pd")
+	anew.starts()
+	await(t, "the directory", func() bool { return anew.node.Directory() != nil })
+	await(t, "the lost key to be nobody's", func() bool { return boulder.node.roster.Role(lost) == wire.Nobody })
+	boulder.saves("b@example.org")
+	anew.saves("b@example.org")
+	anew.awaitsMeeting("b@example.org")
+	await(t, "the other feed to be refused", func() bool {
+		return strings.Contains(boulder.troubleWith("denver-pd"), "not the one that it had before")
+	})
+}

@@ -224,6 +224,8 @@ var errHere = errors.New("could not be taken here")
 func trouble(err error) string {
 	var r *wire.Refusal
 	switch {
+	case errors.As(err, &r) && r.Code == wire.CodeForged && r.By == "peer":
+		return "its feed is not the one that it had before; nothing more is taken from it"
 	case errors.As(err, &r) && r.Code == wire.CodeForged:
 		return "its feed does not verify; its entries are not taken"
 	case errors.As(err, &r) && r.Code == wire.CodeGap:
