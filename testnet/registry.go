@@ -25,7 +25,7 @@ type Server struct {
 
 // found founds the registry and starts its servers.
 func (n *Net) found() error {
-	ports, err := freePorts(n.plan.Servers)
+	ports, err := n.ports.Free(n.plan.Servers)
 	if err != nil {
 		return err
 	}
@@ -122,5 +122,11 @@ func (n *Net) Decide(ctx context.Context, operator string, verb centre.Verb, age
 		return err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	return o.Decide(ctx, verb, directory.AgencyID(agency), reason)
+	return n.await(ctx, operator+" to decide upon "+agency, func() (bool, error) {
+		err := o.Decide(ctx, verb, directory.AgencyID(agency), reason)
+		if errors.Is(err, centre.ErrNoSubject) {
+			return false, nil // a server that hears from no leader shows what it knew
+		}
+		return err == nil, err
+	})
 }
