@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -48,15 +47,14 @@ func (n *Net) enrol(ctx context.Context, m Member) (*Agency, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2)
+	ports, err := n.ports.Free(2)
 	if err != nil {
 		return nil, err
 	}
 	web := fmt.Sprintf("127.0.0.1:%d", ports[1])
 	c := node.Config{
 		Agency: m.ID, Name: m.Name, Jurisdiction: m.Jurisdiction, Contact: m.Contact, Region: m.Region,
-		Listen:  []string{fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", ports[0]), fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", ports[0])},
-		Network: "network.toml", Unlock: keyFile, Web: node.Web{Listen: web, Origin: "http://" + web},
+		Listen: n.plan.listen(ports[0]), Network: "network.toml", Unlock: keyFile, Web: node.Web{Listen: web, Origin: "http://" + web},
 	}
 	v, err := n.Invite(ctx, m.ID)
 	if err != nil {
@@ -85,26 +83,6 @@ func (n *Net) enrol(ctx context.Context, m Member) (*Agency, error) {
 	return a, nil
 }
 
-// freePorts returns ports that nobody listens on now.
-func freePorts(n int) ([]int, error) {
-	ports := make([]int, n)
-	var open []net.Listener
-	defer func() {
-		for _, l := range open {
-			l.Close()
-		}
-	}()
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		open = append(open, l)
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports, nil
-}
-
 // Options are what the agency's node is started from.
 func (a *Agency) Options() (node.Options, error) {
 	c, err := node.LoadConfig(a.dir)
@@ -113,7 +91,7 @@ func (a *Agency) Options() (node.Options, error) {
 	}
 	lock, err := vault.KeyFile(filepath.Join(a.dir, c.Unlock))
 	return node.Options{
-		Config: c, Unlock: lock, Log: a.net.plan.Log, Pauses: pauses, Cut: a.net.faults.from(a.peer), Disk: a.Disk,
+		Config: c, Unlock: lock, Log: a.net.plan.Log, Pauses: a.net.plan.pauses(), Cut: a.net.faults.from(a.peer), Disk: a.Disk,
 	}, err
 }
 

@@ -33,6 +33,7 @@ type Plan struct {
 	Say       func(line string) // told what happens, in plain lines; nil for nobody
 	Pages     bool              // serve the officers' pages too
 	Patience  time.Duration     // with a registry server that is silent in a key ceremony; 20 s if not given
+	Crowd     bool              // of many members, who must not drown one another in handshakes
 }
 
 // Member is an agency of the plan.
@@ -57,6 +58,7 @@ func Members(ids ...string) []Member {
 type Net struct {
 	plan    Plan
 	faults  faults
+	ports   Ports
 	network string // the network file
 
 	mu       sync.Mutex
@@ -64,8 +66,24 @@ type Net struct {
 	agencies []*Agency // in the plan's order
 }
 
-// pauses are those of a network that is all on one machine.
-var pauses = node.Pauses{Registry: 50 * time.Millisecond, Feed: exchange.Pause{First: 10 * time.Millisecond, Last: 200 * time.Millisecond}}
+// pauses are those of a network that is all on one machine. In a crowd each
+// member seeks every other, and does so more patiently.
+func (p Plan) pauses() node.Pauses {
+	if p.Crowd {
+		return node.Pauses{Registry: 500 * time.Millisecond, Feed: exchange.Pause{First: 250 * time.Millisecond, Last: 4 * time.Second}}
+	}
+	return node.Pauses{Registry: 50 * time.Millisecond, Feed: exchange.Pause{First: 10 * time.Millisecond, Last: 200 * time.Millisecond}}
+}
+
+// listen is where a node of the plan listens: a crowd over TCP alone, for where
+// there is QUIC too, both are tried.
+func (p Plan) listen(port int) []string {
+	tcp := fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port)
+	if p.Crowd {
+		return []string{tcp}
+	}
+	return []string{tcp, fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port)}
+}
 
 // operators are the two who approve every agency.
 var operators = []string{"first-operator", "second-operator"}
@@ -97,8 +115,23 @@ func (n *Net) build(ctx context.Context) error {
 		return err
 	}
 	n.plan.Say(fmt.Sprintf("%d registry servers are running; tokens need %d of them", n.plan.Servers, n.plan.Threshold))
+	// All are members before the first node runs: every admission is a directory
+	// that every running node verifies.
 	for _, m := range n.plan.Agencies {
-		if _, err := n.Add(ctx, m); err != nil {
+		if _, err := n.admit(ctx, m); err != nil {
+			return err
+		}
+	}
+	running := map[string]bool{}
+	for _, a := range n.Agencies() {
+		if err := a.Start(); err != nil {
+			return err
+		}
+		running[a.ID] = true
+		// One after another: where all seek all at once, on a slow machine, most
+		// handshakes end by their time limits, and are made again.
+		err := n.await(ctx, a.ID+" to follow those before it", func() (bool, error) { return a.follows(running), nil })
+		if err != nil {
 			return err
 		}
 	}
@@ -107,6 +140,15 @@ func (n *Net) build(ctx context.Context) error {
 
 // Add enrols another agency, approves it, and starts its node.
 func (n *Net) Add(ctx context.Context, m Member) (*Agency, error) {
+	a, err := n.admit(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.Start()
+}
+
+// admit enrols an agency and approves it.
+func (n *Net) admit(ctx context.Context, m Member) (*Agency, error) {
 	a, err := n.enrol(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("enrol %s: %w", m.ID, err)
@@ -118,9 +160,6 @@ func (n *Net) Add(ctx context.Context, m Member) (*Agency, error) {
 		}
 	}
 	n.plan.Say("two operators have approved " + m.Name)
-	if err := a.Start(); err != nil {
-		return nil, err
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.agencies = append(n.agencies, a)

@@ -26,7 +26,7 @@ type Server struct {
 
 // found founds the registry and starts its servers.
 func (n *Net) found() error {
-	ports, err := freePorts(n.plan.Servers)
+	ports, err := n.ports.Free(n.plan.Servers)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,13 @@ func (n *Net) Invite(ctx context.Context, label string) (v invitation.Invitation
 // Decide has one operator decide upon an agency.
 func (n *Net) Decide(ctx context.Context, operator string, verb centre.Verb, agency, reason string) error {
 	return n.As(operator, func(o *centre.Operator) error {
-		return o.Decide(ctx, verb, directory.AgencyID(agency), reason)
+		return n.await(ctx, operator+" to decide upon "+agency, func() (bool, error) {
+			err := o.Decide(ctx, verb, directory.AgencyID(agency), reason)
+			if errors.Is(err, centre.ErrNoSubject) {
+				return false, nil // a server that hears from no leader shows what it knew
+			}
+			return err == nil, err
+		})
 	})
 }
 
