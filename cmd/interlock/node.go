@@ -174,10 +174,22 @@ func (c nodeRunCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
 	if c.Debug {
 		level = slog.LevelDebug
 	}
-	n, err := node.Start(node.Options{
+	o := node.Options{
 		Config: cfg, Unlock: lock, Pauses: node.DefaultPauses,
 		Log: slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level})),
-	})
+	}
+	for {
+		err := runNode(ctx, o, out)
+		if !errors.Is(err, node.ErrKeysChanged) {
+			return err
+		}
+		fmt.Fprintln(out, "The agency's keys have changed; the node goes on with the new ones.")
+	}
+}
+
+// runNode runs a node until it is interrupted, or fails.
+func runNode(ctx context.Context, o node.Options, out io.Writer) error {
+	n, err := node.Start(o)
 	if err != nil {
 		return err
 	}
@@ -185,7 +197,7 @@ func (c nodeRunCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
 	if err != nil {
 		return errors.Join(err, n.Close())
 	}
-	fmt.Fprintf(out, "The node of %s is running; its pages are at %s\n", cfg.Name, url)
+	fmt.Fprintf(out, "The node of %s is running; its pages are at %s\n", o.Config.Name, url)
 	select {
 	case <-ctx.Done():
 	case err = <-n.Failed():
@@ -212,6 +224,12 @@ func (c nodeStatusCmd) Run(ctx context.Context, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "%s (%s): %s\nregistry: %s\nown feed: %d entries\nwaiting for tokens: %d\n",
 		st.Name, st.Agency, st.Network.Standing, reach, st.Entries, st.Network.Waiting)
+	if r := st.Network.Renewal; r.UnderWay() {
+		fmt.Fprintf(out, "new token key (epoch %d): %d of %d identifiers have their new token\n", r.Epoch, r.Done, r.Of)
+	}
+	for _, trouble := range st.Network.Troubles {
+		fmt.Fprintln(out, trouble)
+	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "\nMEMBER\tLINK\tFEED\tLAST HEARD\tTROUBLE")
 	for _, m := range st.Network.Members {
@@ -258,6 +276,6 @@ func (c nodeRotateCmd) Run(ctx context.Context, out io.Writer, errs stderr) erro
 	}
 	fmt.Fprintf(out, "New keys are made, and the registry is asked to know the agency by them. Two operators have to approve.\n"+
 		"They will call %s; read this to them:\n\n    %s\n\n"+
-		"Then the running node stops and has to be started again; it takes the new keys over.\n", cfg.Contact, a.Fingerprint)
+		"Then the running node takes the new keys over, or the next start does.\n", cfg.Contact, a.Fingerprint)
 	return nil
 }

@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -29,9 +28,6 @@ type registryConsoleCmd struct {
 	Key         string `type:"path" help:"PEM file of the certificate's key."`
 }
 
-// consoleClosing is how long open requests may take to end.
-const consoleClosing = 3 * time.Second
-
 func (c registryConsoleCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
 	network, origin, proxy, err := c.read()
 	if err != nil {
@@ -41,8 +37,7 @@ func (c registryConsoleCmd) Run(ctx context.Context, out io.Writer, errs stderr)
 	pages, err := console.New(console.Options{
 		Network: network.Name, Operators: c.Operators, Origin: origin, TrustedProxy: proxy, Log: events, Clock: time.Now,
 		Open: func(keys *vault.Keys) (console.Registry, error) {
-			o, err := centre.OpenOperator(network, keys, slog.New(slog.DiscardHandler))
-			return operatorOf{o}, err
+			return centre.OpenOperator(network, keys, slog.New(slog.DiscardHandler))
 		},
 	})
 	if err != nil {
@@ -52,32 +47,15 @@ func (c registryConsoleCmd) Run(ctx context.Context, out io.Writer, errs stderr)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", c.Listen, err)
 	}
-	s := &http.Server{
-		Handler: pages, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    log.New(io.Discard, "", 0), // names addresses, and what browsers sent
+	if c.Certificate != "" {
+		pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+		if err != nil {
+			return errors.Join(fmt.Errorf("--certificate: %w", err), l.Close())
+		}
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
 	}
 	fmt.Fprintf(out, "The console of %s is at %s\n", network.Name, c.Origin)
-	ended := make(chan error, 1)
-	go func() {
-		if c.Certificate != "" {
-			ended <- s.ServeTLS(l, c.Certificate, c.Key)
-			return
-		}
-		ended <- s.Serve(l)
-	}()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	closing, cancel := context.WithTimeout(context.Background(), consoleClosing)
-	defer cancel()
-	err = s.Shutdown(closing)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.Close() // a page that is open keeps its stream of events
-	}
-	return err
+	return pages.Serve(ctx, l)
 }
 
 // read checks what the command line says.
@@ -110,20 +88,4 @@ func (c registryConsoleCmd) read() (network directory.Network, origin *url.URL, 
 		proxy = netip.PrefixFrom(ip, ip.BitLen())
 	}
 	return network, origin, proxy, nil
-}
-
-// operatorOf is an operator as the console reaches the registry.
-type operatorOf struct{ *centre.Operator }
-
-func (o operatorOf) Entries(ctx context.Context, from uint64, count uint32) ([][]byte, uint64, error) {
-	status, err := o.Status(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	entries, err := o.Record(ctx, from, uint64(count))
-	return entries, status.RecordSize, err
-}
-
-func (o operatorOf) Export(ctx context.Context, w io.Writer) error {
-	return o.ExportRecord(ctx, w, func(uint64, uint64) {})
 }
