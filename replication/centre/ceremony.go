@@ -188,7 +188,7 @@ func ceremonyFile(number uint64) string { return fmt.Sprintf("ceremony-%d.age", 
 func (s *Server) say(m *wire.CeremonyMessage) (bool, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, proposeTry)
 	defer cancel()
-	signed, err := registry.SignStatement(s.secrets.keys.Signing, m)
+	signed, err := registry.SignStatement(s.secrets.keys.Signing, s.secrets.foundation.Hash, m)
 	if err != nil {
 		return false, err
 	}

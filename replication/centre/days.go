@@ -45,7 +45,7 @@ func (s *Server) tick() error {
 		return nil
 	}
 	m := s.budgets.told
-	signed, err := registry.SignStatement(s.secrets.keys.Signing, m)
+	signed, err := registry.SignStatement(s.secrets.keys.Signing, s.secrets.foundation.Hash, m)
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (s *Server) leaseMore(ctx context.Context, id directory.AgencyID, now regis
 	servers := 0
 	s.cluster.View(func(state *registry.State) { servers = len(state.Servers()) })
 	amount := min(max(need, min(max(firstLease, now.Amount), now.Left/uint64(2*max(1, servers)))), registry.MaxLease)
-	m, err := registry.SignStatement(s.secrets.keys.Signing, &wire.Lease{
+	m, err := registry.SignStatement(s.secrets.keys.Signing, s.secrets.foundation.Hash, &wire.Lease{
 		Server: uint32(s.Index()), Agency: string(id), Day: now.Day, Number: now.Number + 1, Amount: amount,
 	})
 	if err != nil {

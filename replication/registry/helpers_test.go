@@ -179,7 +179,7 @@ func signed[M statement](n *network, m M) M {
 	if by < 0 || by >= len(n.servers) {
 		by = 0
 	}
-	m, err := SignStatement(n.servers[by], m)
+	m, err := SignStatement(n.servers[by], n.hash, m)
 	if err != nil {
 		panic(err)
 	}

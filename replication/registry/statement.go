@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"interlock/crypto/vault"
+	"interlock/protocol/directory"
 	"interlock/protocol/wire"
 )
 
@@ -19,10 +20,10 @@ type statement interface {
 }
 
 // SignStatement returns m, a lease, tick or ceremony message, signed by a
-// server's key.
-func SignStatement[M statement](key ed25519.PrivateKey, m M) (M, error) {
+// server's key for one network.
+func SignStatement[M statement](key ed25519.PrivateKey, network directory.GenesisHash, m M) (M, error) {
 	m = proto.Clone(m).(M)
-	b, err := unsigned(m)
+	b, err := unsigned(m, network)
 	if err != nil {
 		return m, err
 	}
@@ -30,9 +31,9 @@ func SignStatement[M statement](key ed25519.PrivateKey, m M) (M, error) {
 	return m, nil
 }
 
-// unsigned is what the signature is over: the message's name, and the message
-// without it.
-func unsigned(m statement) ([]byte, error) {
+// unsigned is what the signature is over: the network, the message's name, and
+// the message without it.
+func unsigned(m statement, network directory.GenesisHash) ([]byte, error) {
 	m = proto.Clone(m).(statement)
 	reflected := m.ProtoReflect()
 	reflected.Clear(reflected.Descriptor().Fields().ByName("signature"))
@@ -40,7 +41,8 @@ func unsigned(m statement) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode statement: %w", err)
 	}
-	return append([]byte(reflected.Descriptor().Name()+"\x00"), b...), nil
+	named := append(network[:], reflected.Descriptor().Name()+"\x00"...)
+	return append(named, b...), nil
 }
 
 // checkStatement reports whether the server that m names, one of now, signed it.
@@ -49,7 +51,7 @@ func (s *State) checkStatement(m statement) error {
 	if !ok {
 		return ErrUnknownServer
 	}
-	b, err := unsigned(m)
+	b, err := unsigned(m, s.Hash)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
