@@ -35,17 +35,17 @@ func parse(b []byte) (p packet, ok bool) {
 
 // add puts a place on the network: what its tunnel sends is carried until the
 // tunnel is closed.
-func (n *Network) add(address netip.Addr, tunnel *os.File) error {
+func (n *Network) add(address netip.Addr, place tunnel) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed || n.places[address] != nil {
-		return errors.Join(errors.New("the address is taken, or the network closed"), tunnel.Close())
+		return errors.Join(errors.New("the address is taken, or the network closed"), place.Close())
 	}
-	n.places[address] = tunnel
+	n.places[address] = place
 	n.ends.Go(func() {
 		buffer := make([]byte, maxPacket)
 		for {
-			size, err := tunnel.Read(buffer)
+			size, err := place.Read(buffer)
 			if err != nil {
 				n.fail(err)
 				return
@@ -90,7 +90,7 @@ func (n *Network) send(p packet) {
 // arrive hands a packet to the place it was sent to.
 func (n *Network) arrive(p packet) {
 	n.mu.Lock()
-	tunnel, l := n.places[p.to], n.link(p.from, p.to)
+	place, l := n.places[p.to], n.link(p.from, p.to)
 	if n.closed {
 		n.mu.Unlock()
 		return
@@ -106,7 +106,7 @@ func (n *Network) arrive(p packet) {
 		n.counts.UDP++
 	}
 	n.mu.Unlock()
-	if _, err := tunnel.Write(p.bytes); err != nil {
+	if _, err := place.Write(p.bytes); err != nil {
 		n.fail(err)
 	}
 }

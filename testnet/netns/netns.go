@@ -21,9 +21,9 @@ package netns
 
 import (
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 )
@@ -55,13 +55,17 @@ type Network struct {
 	weather Weather
 
 	mu     sync.Mutex
-	places map[netip.Addr]*os.File // owned by mu, as all below: where to write what goes to an address
+	places map[netip.Addr]tunnel // owned by mu, as all below
 	links  map[[2]netip.Addr]*link
 	counts Counts
 	failed error // the first that was not a tunnel being closed
 	closed bool
 	ends   sync.WaitGroup // of the readers
 }
+
+// tunnel is a place's end of the network: a read takes one packet that the
+// place sends, a write hands it one.
+type tunnel io.ReadWriteCloser
 
 // link is one direction between two places.
 type link struct {
@@ -73,7 +77,7 @@ type link struct {
 
 // New is a network without places.
 func New(seed uint64, w Weather) *Network {
-	return &Network{seed: seed, weather: w, places: map[netip.Addr]*os.File{}, links: map[[2]netip.Addr]*link{}}
+	return &Network{seed: seed, weather: w, places: map[netip.Addr]tunnel{}, links: map[[2]netip.Addr]*link{}}
 }
 
 // Cut makes all that one place sends another vanish, until Heal. The other
@@ -106,8 +110,8 @@ func (n *Network) Close() error {
 	n.mu.Lock()
 	n.closed = true
 	var errs []error
-	for _, tunnel := range n.places {
-		errs = append(errs, tunnel.Close())
+	for _, place := range n.places {
+		errs = append(errs, place.Close())
 	}
 	n.mu.Unlock()
 	n.ends.Wait()
