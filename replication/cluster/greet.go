@@ -108,12 +108,14 @@ func ask(conn net.Conn, g greeting) (answer, error) {
 	return parseAnswer(b)
 }
 
-// noteAnswer remembers how a server took this one, and logs what is new.
+// noteAnswer remembers how a server took this one, and logs what is new. That it
+// does not know this one is said once it lasts.
 func (c *Cluster) noteAnswer(from server, v verdict) {
-	if !c.roster.answered(from.index, v) {
+	now, news := c.roster.answered(from.index, v, c.timing.rpc())
+	if !news {
 		return
 	}
-	if v != welcome {
+	if now.lasting == (v == notServer) && v != welcome {
 		c.log.Warn("a server does not replicate with this one", "server", c.self, "other", from.index, "cause", v)
 	}
 	c.changed.notify()

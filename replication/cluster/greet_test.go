@@ -37,3 +37,30 @@ func TestACallGivenUpAsItsStreamBreaksIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// A link that listens before its server is there refuses as one does that does
+// not know who calls. Servers that were started together once took that for
+// their removal.
+func TestServersThatAreBeingStartedRemoveNobody(t *testing.T) {
+	n := newTestnet(t, 3)
+	command := n.application("denver-pd")
+	for i := range 2 {
+		n.stop(i)
+		n.listen(i) // and no more
+	}
+	n.await(2, "both refusals", func(c *Cluster) bool { return len(c.Status().RefusedBy) == 2 })
+	if got := n.clusters[2].Status().Standing; got != Voting {
+		t.Fatalf("got it %s, want voting", got)
+	}
+	taken := make(chan error, 1)
+	c, ctx := n.clusters[2], n.ctx()
+	go func() {
+		_, err := c.Propose(ctx, command)
+		taken <- err
+	}()
+	n.start(0)
+	n.start(1)
+	if err := <-taken; err != nil {
+		t.Fatalf("proposed while they were started: %v", err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -25,11 +26,18 @@ type server struct {
 type roster struct {
 	mu      sync.RWMutex
 	servers map[raft.ServerAddress]server // owned by mu
-	refused map[oprf.Index]verdict        // owned by mu: who will not replicate with this server, and why
+	refused map[oprf.Index]refusal        // owned by mu: who will not replicate with this server, and why
+}
+
+// refusal is how a server has answered since it last answered well.
+type refusal struct {
+	verdict     verdict
+	since, last time.Time
+	lasting     bool // it said so again and again for a while
 }
 
 func newRoster() *roster {
-	return &roster{servers: make(map[raft.ServerAddress]server), refused: make(map[oprf.Index]verdict)}
+	return &roster{servers: make(map[raft.ServerAddress]server), refused: make(map[oprf.Index]refusal)}
 }
 
 func (r *roster) learn(list []directory.Server) {
@@ -59,25 +67,33 @@ func (r *roster) all() []server {
 	return list
 }
 
-// answered notes how a server took a stream, and reports whether that is news.
-func (r *roster) answered(i oprf.Index, v verdict) (news bool) {
+// answered notes how a server took a stream, and returns the refusal it is now
+// and whether that is news. What it says for so long lasts.
+func (r *roster) answered(i oprf.Index, v verdict, long time.Duration) (now refusal, news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	was := r.refused[i]
+	was, refused := r.refused[i]
 	if v == welcome {
 		delete(r.refused, i)
-	} else {
-		r.refused[i] = v
+		return refusal{}, refused
 	}
-	return was != v
+	at := time.Now()
+	now = refusal{verdict: v, since: at, last: at}
+	if was.verdict == v && at.Sub(was.last) < 2*long {
+		now.since = was.since
+		now.lasting = was.lasting || at.Sub(was.since) >= long
+	}
+	r.refused[i] = now
+	return now, now.verdict != was.verdict || now.lasting != was.lasting
 }
 
-// turning counts the servers that do not count this one among them.
+// turning counts the servers that lastingly do not count this one among them. A
+// link refuses in the same way while its server is being started.
 func (r *roster) turning() (n int) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	for _, v := range r.refused {
-		if v == notServer {
+	for _, now := range r.refused {
+		if now.verdict == notServer && now.lasting {
 			n++
 		}
 	}

@@ -22,7 +22,8 @@ func (c *Cluster) Status() Status {
 }
 
 // standing reads raft's configuration, which has the last word. A server that
-// was removed while it was down is not told by raft: the others turn it away.
+// was removed while it was down is not told by raft: the others turn it away, and
+// no leader speaks with it.
 func (c *Cluster) standing() Standing {
 	p := c.part.now()
 	if p.outdated {
@@ -32,7 +33,8 @@ func (c *Cluster) standing() Standing {
 	if p.waiting || len(configuration.Servers) == 0 {
 		return Waiting
 	}
-	turnedAway := c.roster.turning() >= directory.Majority(len(configuration.Servers))
+	leader, _ := c.raft.LeaderWithID()
+	turnedAway := leader == "" && c.roster.turning() >= directory.Majority(len(configuration.Servers))
 	switch me, ok := member(configuration, c.layer.self); {
 	case !ok || turnedAway:
 		return Removed
