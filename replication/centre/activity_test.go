@@ -9,6 +9,7 @@ import (
 )
 
 func TestTheStatusSaysWhatAFollowerActsOn(t *testing.T) {
+	t.Parallel()
 	n := found(t, 1)
 	denver := n.enrolled("denver-pd")
 	n.clocks[0].advance(time.Hour)
@@ -53,6 +54,7 @@ func TestTheStatusSaysWhatAFollowerActsOn(t *testing.T) {
 }
 
 func TestAFollowerThatTalksWithoutEndIsHeardAndHarmsNobody(t *testing.T) {
+	t.Parallel()
 	n := found(t, 1)
 	denver := n.enrolled("denver-pd")
 	st, err := denver.open(0, wire.ProtocolDirectory)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestAnAgencyIsAdmittedByTwoOperators(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.invited("denver-pd")
 	if m, err := denver.admission(1, nil); err != nil || m.Status != uint32(directory.Unknown) {
@@ -70,6 +71,7 @@ func (c *client) secrets(m *wire.AdmissionResponse) map[token.Epoch]token.Secret
 }
 
 func TestAStrangerGetsNothing(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	n.enrolled("denver-pd")
 	stranger := n.invited("boulder-pd")
@@ -91,6 +93,7 @@ func TestAStrangerGetsNothing(t *testing.T) {
 }
 
 func TestAMemberIsNoOperator(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	var m wire.OperateResponse
@@ -100,6 +103,7 @@ func TestAMemberIsNoOperator(t *testing.T) {
 }
 
 func TestApplicationsComeFromTheirOwnKey(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver, thief := n.invited("denver-pd"), n.client("denver-pd")
 	_, err := thief.admission(0, denver.application(""))
@@ -121,6 +125,7 @@ func TestApplicationsComeFromTheirOwnKey(t *testing.T) {
 }
 
 func TestARefusedApplicantLearnsWhyAndMayApplyAgain(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.invited("denver-pd")
 	denver.applies(0)

@@ -17,6 +17,7 @@ import (
 )
 
 func TestTheLeaderDiesDuringEnrolment(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	dying := n.leader(0)
 	survivor := n.others(dying)[0]
@@ -46,6 +47,7 @@ func TestTheLeaderDiesDuringEnrolment(t *testing.T) {
 }
 
 func TestEveryServerIsKilledInTurnAndTogether(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	for i := range n.servers {
@@ -70,6 +72,7 @@ func TestEveryServerIsKilledInTurnAndTogether(t *testing.T) {
 }
 
 func TestAMinorityShowsTheDirectoryAndNothingElse(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	alone := 1
@@ -95,6 +98,7 @@ func TestAMinorityShowsTheDirectoryAndNothingElse(t *testing.T) {
 }
 
 func TestASecondProcessOnOneFolderIsRefused(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	if _, err := Start(n.ctx(), n.options(0)); !errors.Is(err, cluster.ErrInUse) {
@@ -107,6 +111,7 @@ func TestASecondProcessOnOneFolderIsRefused(t *testing.T) {
 }
 
 func TestATakenPortIsNamed(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	n.stop(0, (*Server).Close)
 	o := n.options(0)
@@ -119,6 +124,7 @@ func TestATakenPortIsNamed(t *testing.T) {
 }
 
 func TestARunEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	n := found(t, 1)
 	n.stop(0, (*Server).Close)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -132,6 +138,7 @@ func TestARunEndsWithItsContext(t *testing.T) {
 }
 
 func TestTheLogHoldsNoNamesAndNoKeys(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	request, _ := denver.blind(0, []oprf.Index{1, 2}, "j.doe@example.org")

@@ -41,6 +41,7 @@ func (n *centreNet) awaitKept(i int, want ...string) {
 }
 
 func TestTheServersMakeTheKeyAmongThemselves(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	want := denver.token([]oprf.Index{1, 2}, "j.doe@example.org")
@@ -88,6 +89,7 @@ func TestTheServersMakeTheKeyAmongThemselves(t *testing.T) {
 }
 
 func TestAServerThatRestartsAtEveryStepTakesPart(t *testing.T) {
+	t.Parallel()
 	n := planned(t, 3)
 	n.start(0)
 	n.start(1)
@@ -112,7 +114,9 @@ func TestAServerThatRestartsAtEveryStepTakesPart(t *testing.T) {
 }
 
 func TestAServerThatWasAwayGetsAShareLater(t *testing.T) {
+	t.Parallel()
 	n := planned(t, 3)
+	n.silence = silence
 	n.start(0)
 	n.start(1)
 	k := n.awaitKey(1, 1)
@@ -166,7 +170,10 @@ func TestHalfAFileOfADeadServerIsErased(t *testing.T) {
 }
 
 func TestAShareThatCannotBeWrittenIsNotConfirmed(t *testing.T) {
-	n := found(t, 3)
+	t.Parallel()
+	n := planned(t, 3)
+	n.silence = silence
+	n.founded()
 	denver := n.enrolled("denver-pd")
 	want := denver.token([]oprf.Index{1, 2}, "j.doe@example.org")
 	// A folder stands where server 3's new share should be written first.
@@ -193,6 +200,7 @@ func TestAShareThatCannotBeWrittenIsNotConfirmed(t *testing.T) {
 }
 
 func TestNewSharesOfOneKey(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	before := n.awaitKey(1, 1)
@@ -261,6 +269,7 @@ func (n *centreNet) copiedSecret(i int, g generation) token.Secret {
 }
 
 func TestANewEpochReplacesTheOldOne(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	first := n.awaitKey(1, 1)
@@ -293,6 +302,7 @@ func TestANewEpochReplacesTheOldOne(t *testing.T) {
 }
 
 func TestEvaluationsGoOnWhileSharesAreMadeAnew(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	want := denver.token([]oprf.Index{1, 2}, "j.doe@example.org")
@@ -356,6 +366,7 @@ func (c *client) keepsAsking(want oprf.Token, stop <-chan struct{}) error {
 }
 
 func TestAWordOfACeremonyThatIsOverIsPassedOver(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	said, err := n.servers[0].say(&wire.CeremonyMessage{Ceremony: 0, Server: 1, Close: uint32(dkg.Joining)})
 	if err != nil || said {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestMalformedEvaluationsEndTheirStreamAlone(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	good, _ := denver.blind(0, []oprf.Index{1, 2}, "j.doe@example.org")

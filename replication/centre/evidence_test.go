@@ -23,6 +23,7 @@ func (c *client) tells(i int, e *wire.Evidence) (refusal string, err error) {
 }
 
 func TestWhoForksItsFeedIsSuspendedByProof(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver, boulder := n.enrolled("denver-pd"), n.enrolled("boulder-pd")
 	forged := denver.forks(7)
@@ -61,6 +62,7 @@ func TestWhoForksItsFeedIsSuspendedByProof(t *testing.T) {
 }
 
 func TestAMemberCannotFloodTheRegistryWithEvidence(t *testing.T) {
+	t.Parallel()
 	n := found(t, 1)
 	boulder := n.enrolled("boulder-pd")
 	st, err := boulder.open(0, wire.ProtocolEvidence)

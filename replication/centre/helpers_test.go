@@ -38,12 +38,9 @@ type centreNet struct {
 
 var operatorNames = []string{"alice", "bob", "carol"}
 
-// How long the servers of a test wait for one that says nothing in a key
-// ceremony, and where nobody is to be left out.
-const (
-	silence = time.Second
-	forAll  = patience
-)
+// silence is how long the servers of a test wait in a key ceremony where one is
+// to be left out; elsewhere a busy machine must not leave anybody out.
+const silence = time.Second
 
 // clock is a server's: the machine's, and so much ahead.
 type clock struct{ ahead atomic.Int64 }
@@ -102,7 +99,7 @@ func rehearsal(t testing.TB, dir string, servers int) Rehearsal {
 // planned founds a network whose servers do not run yet.
 func planned(t testing.TB, servers int) *centreNet {
 	t.Helper()
-	n := &centreNet{t: t, dir: filepath.Join(t.TempDir(), "net"), log: &logBuffer{}, operators: make(map[string]*Operator), silence: silence}
+	n := &centreNet{t: t, dir: filepath.Join(t.TempDir(), "net"), log: &logBuffer{}, operators: make(map[string]*Operator), silence: patience}
 	var err error
 	if n.network, err = Rehearse(rehearsal(t, n.dir, servers)); err != nil {
 		t.Fatal(err)

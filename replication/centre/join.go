@@ -3,6 +3,10 @@ package centre
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 	"time"
 
 	"interlock/crypto/oprf"
@@ -44,27 +48,53 @@ func (s *Server) awaitNumber(ctx context.Context, o Options) (oprf.Index, error)
 	if n := s.number(key); n != 0 {
 		return n, ctx.Err()
 	}
+	told, err := o.Config.told(s.secrets.foundation.Hash)
+	if err != nil {
+		return 0, err
+	}
 	host, err := link.New(link.Options{Key: s.secrets.keys.Signing, Cut: o.Cut, Log: s.log, Roles: func(p wire.Peer) wire.Role {
-		for _, m := range s.known() {
-			if m.Key == p {
-				return wire.RegistryServer
-			}
+		if s.number(p) != 0 || slices.ContainsFunc(told, func(m directory.Server) bool { return m.Key == p }) {
+			return wire.RegistryServer
 		}
 		return wire.Nobody
 	}})
 	if err != nil {
 		return 0, err
 	}
-	err = s.followToNumber(ctx, host, key)
+	err = s.followToNumber(ctx, host, key, told)
 	return s.number(key), errors.Join(err, host.Close())
 }
 
-func (s *Server) followToNumber(ctx context.Context, host *link.Host, key wire.Peer) error {
+// told are the servers of the network file, where one was put into the folder of
+// a server that is new: of the founders none may be left. What they show is
+// believed by the chain of signatures from the founders on, as anybody's.
+func (c Config) told(genesis directory.GenesisHash) (list []directory.Server, err error) {
+	b, err := os.ReadFile(c.path(networkFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	n, err := directory.ParseNetwork(b)
+	if err == nil && n.Genesis != genesis {
+		err = directory.ErrOtherNetwork
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", networkFile, err)
+	}
+	for _, m := range n.Servers {
+		list = append(list, directory.Server{Index: m.Index, Name: m.Name, Key: m.Key, Addresses: m.Addresses})
+	}
+	return list, nil
+}
+
+func (s *Server) followToNumber(ctx context.Context, host *link.Host, key wire.Peer, told []directory.Server) error {
 	s.log.Info("registry server waits to be added by two operators")
 	ticker := time.NewTicker(askToJoin)
 	defer ticker.Stop()
 	for {
-		for _, m := range s.known() {
+		for _, m := range slices.Concat(s.known(), told) {
 			if err := host.SetAddresses(m.Key, m.Addresses); err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"interlock/crypto/oprf"
@@ -26,6 +27,15 @@ func (n *centreNet) prepared(name string) (position int, m *wire.Server) {
 	document, err := os.ReadFile(filepath.Join(n.dir, genesisFile))
 	if err == nil {
 		err = writeFile(filepath.Join(dir, genesisFile), document, 0o600)
+	}
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	// The network file of now says whom to ask: the founders may be gone.
+	i := slices.IndexFunc(n.servers, func(s *Server) bool { return s != nil && s.Index() != 0 })
+	file, err := n.servers[i].published.directory().Network("Test network").Encode()
+	if err == nil {
+		err = writeFile(filepath.Join(dir, networkFile), file, 0o600)
 	}
 	if err != nil {
 		n.t.Fatal(err)
@@ -64,9 +74,8 @@ func (n *centreNet) added(change *wire.ServerChange) (position int) {
 }
 
 func TestANewServerWaitsUntilTwoOperatorsHaveAddedIt(t *testing.T) {
-	n := planned(t, 3)
-	n.silence = forAll
-	n.founded()
+	t.Parallel()
+	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	want := denver.token([]oprf.Index{1, 2}, "j.doe@example.org")
 	secret := n.copiedSecret(0, generation{1, 1})
@@ -104,8 +113,29 @@ func TestANewServerWaitsUntilTwoOperatorsHaveAddedIt(t *testing.T) {
 }
 
 func TestAWaitingServerStopsWhenItIsTold(t *testing.T) {
+	t.Parallel()
 	n := found(t, 1)
 	i, _ := n.prepared("Server 2")
+	other := n.network
+	other.Genesis[0] ^= 1
+	b, err := other.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(n.folders[i], networkFile)
+	mine, err := os.ReadFile(file)
+	if err == nil {
+		err = writeFile(file, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(n.ctx(), n.options(i)); !errors.Is(err, directory.ErrOtherNetwork) {
+		t.Fatalf("another network's file: got %v, want %v", err, directory.ErrOtherNetwork)
+	}
+	if err := writeFile(file, mine, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	options := n.options(i)
 	done := make(chan error, 1)
@@ -127,9 +157,8 @@ func canceled() context.Context {
 }
 
 func TestAReplacedServerIsRefusedByTheOthers(t *testing.T) {
-	n := planned(t, 3)
-	n.silence = forAll
-	n.founded()
+	t.Parallel()
+	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	want := denver.token([]oprf.Index{1, 3}, "j.doe@example.org")
 	replaced := n.servers[2]
@@ -159,9 +188,8 @@ func TestAReplacedServerIsRefusedByTheOthers(t *testing.T) {
 }
 
 func TestFiveServersOfWhichThreeAreNeeded(t *testing.T) {
-	n := planned(t, 3)
-	n.silence = forAll
-	n.founded()
+	t.Parallel()
+	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	before := n.awaitKey(1, 1)
 	want := denver.token([]oprf.Index{1, 2}, "j.doe@example.org")
@@ -192,9 +220,8 @@ func TestFiveServersOfWhichThreeAreNeeded(t *testing.T) {
 }
 
 func TestWhoPinnedTheFoundersFollowsToServersThatCameLater(t *testing.T) {
-	n := planned(t, 3)
-	n.silence = forAll
-	n.founded()
+	t.Parallel()
+	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	early := directory.NewChain(n.network)
 	want := denver.token([]oprf.Index{1, 2}, "j.doe@example.org")
@@ -268,7 +295,10 @@ func (c *client) caughtUp(i int, chain directory.Chain) directory.Chain {
 }
 
 func TestAServerThatWasAwayHearsALeaderWhomItDoesNotKnow(t *testing.T) {
-	n := found(t, 3)
+	t.Parallel()
+	n := planned(t, 3)
+	n.silence = silence
+	n.founded()
 	n.stop(2, (*Server).Kill)
 	i := n.added(&wire.ServerChange{})
 	n.awaitKey(1, 2)

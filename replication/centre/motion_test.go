@@ -53,6 +53,7 @@ func wantDeclined(t *testing.T, what string, err error, want registry.Refusal) {
 }
 
 func TestAnOperatorDoesWhatItsRolesAllow(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	auditor, clerk := n.joined("dora", registry.Audit), n.joined("emil", registry.Admission)
@@ -79,6 +80,7 @@ func TestAnOperatorDoesWhatItsRolesAllow(t *testing.T) {
 }
 
 func TestAMotionTakesASecondOperator(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	policy := &wire.Motion{Of: &wire.Motion_Policy{Policy: directory.Policy{Daily: 77}.Message()}}
 	status := n.put(policy)
@@ -105,6 +107,7 @@ func TestAMotionTakesASecondOperator(t *testing.T) {
 }
 
 func TestAFormerOperatorIsTurnedAway(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	dora := n.joined("dora", registry.AllRoles)
 	if _, err := dora.Status(n.ctx()); err != nil {
@@ -120,6 +123,7 @@ func TestAFormerOperatorIsTurnedAway(t *testing.T) {
 
 // An operator goes on to the next server where one shows what does not hold together.
 func TestALyingServersStatusIsRefused(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	n.put(&wire.Motion{Of: &wire.Motion_Policy{Policy: directory.Policy{Daily: 77}.Message()}})
 	liar := n.servers[0]

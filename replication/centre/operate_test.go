@@ -13,6 +13,7 @@ import (
 )
 
 func TestDecisionsComeFromTheirOwnKey(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	n.invited("denver-pd").applies(0)
 	alice, bob := n.operator("alice"), n.operator("bob")
@@ -32,6 +33,7 @@ func TestDecisionsComeFromTheirOwnKey(t *testing.T) {
 }
 
 func TestTwoApplicantsForOneIDAreToldApart(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver, thief := n.invited("denver-pd"), n.invited("denver-pd")
 	thief.applies(0)
@@ -56,6 +58,7 @@ func TestTwoApplicantsForOneIDAreToldApart(t *testing.T) {
 }
 
 func TestADecisionIsConfirmedByWhatAMajoritySigned(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	n.invited("denver-pd").applies(0)
 	alice, bob := n.operator("alice"), n.operator("bob")
@@ -81,6 +84,7 @@ func TestADecisionIsConfirmedByWhatAMajoritySigned(t *testing.T) {
 }
 
 func TestAMinorityTakesNoDecision(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	n.invited("denver-pd").applies(0)
 	n.stop(1, (*Server).Kill)

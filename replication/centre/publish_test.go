@@ -26,6 +26,7 @@ func (c *client) follows(i int) *directory.Directory {
 }
 
 func TestASuspendedMemberIsCutOff(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver, boulder := n.enrolled("denver-pd"), n.enrolled("boulder-pd")
 	request, _ := denver.blind(0, []oprf.Index{1, 2}, "j.doe@example.org")
@@ -110,6 +111,7 @@ func (c *client) awaitFollowed(i int, wanted func(*directory.Directory) bool) {
 }
 
 func TestAFollowerIsSentEveryNewDirectory(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	seen := make(chan struct{})

@@ -57,6 +57,7 @@ func isBusy(err error) bool {
 }
 
 func TestABudgetCanBeUsedUpAndNoMore(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	n.allowed(100)
 	denver := n.enrolled("denver-pd")
@@ -91,6 +92,7 @@ func TestABudgetCanBeUsedUpAndNoMore(t *testing.T) {
 }
 
 func TestServersThatCrashGiveNoMoreThanTheBudget(t *testing.T) {
+	t.Parallel()
 	const daily, clients, batch, kills = 600, 20, 5, 4
 	n := found(t, 3)
 	n.allowed(daily)
@@ -188,6 +190,7 @@ func (c *client) asksUntil(ctx context.Context, r *running, name, batch int, tok
 }
 
 func TestALeaseIsNotLostWithWhoAskedForIt(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	n.allowed(1000)
 	denver := n.enrolled("denver-pd")
@@ -202,7 +205,7 @@ func TestALeaseIsNotLostWithWhoAskedForIt(t *testing.T) {
 	}
 	// One whose asker goes while the lease is on its way.
 	now := s.leased("denver-pd")
-	m, err := registry.SignStatement(s.secrets.keys.Signing, &wire.Lease{Server: 1, Agency: "denver-pd", Day: now.Day, Number: now.Number + 1, Amount: 40})
+	m, err := registry.SignStatement(s.secrets.keys.Signing, s.secrets.foundation.Hash, &wire.Lease{Server: 1, Agency: "denver-pd", Day: now.Day, Number: now.Number + 1, Amount: 40})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,6 +241,7 @@ func TestALeaseIsNotLostWithWhoAskedForIt(t *testing.T) {
 }
 
 func TestADayBeginsWhenAMajorityOfClocksHasReachedIt(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
 	n := found(t, 3)
 	n.allowed(10)
@@ -287,6 +291,7 @@ func TestADayBeginsWhenAMajorityOfClocksHasReachedIt(t *testing.T) {
 }
 
 func TestADayThatWasToldTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	n.await(0, "a day", func(s *registry.State) bool { return s.Reached(1) > 0 && s.Day() > 0 })
@@ -300,7 +305,7 @@ func TestADayThatWasToldTwiceCountsOnce(t *testing.T) {
 	}
 	told := s.budgets.told
 	s.budgets.telling.Unlock()
-	m, err := registry.SignStatement(s.secrets.keys.Signing, told)
+	m, err := registry.SignStatement(s.secrets.keys.Signing, s.secrets.foundation.Hash, told)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,6 +321,7 @@ func TestADayThatWasToldTwiceCountsOnce(t *testing.T) {
 }
 
 func TestUnusualDemandIsThrottledUntilAnOperatorHasLooked(t *testing.T) {
+	t.Parallel()
 	n := found(t, 1)
 	denver := n.enrolled("denver-pd")
 	n.await(0, "a day", func(s *registry.State) bool { return s.Day() > 0 })
@@ -351,6 +357,7 @@ func TestUnusualDemandIsThrottledUntilAnOperatorHasLooked(t *testing.T) {
 }
 
 func TestWhoWaitsForALeaseIsNotHeldUpForEver(t *testing.T) {
+	t.Parallel()
 	n := found(t, 3)
 	n.enrolled("denver-pd")
 	s := n.servers[0]

@@ -59,9 +59,8 @@ func (n *centreNet) exported() []byte {
 }
 
 func TestAnAuditorVerifiesTheRecordWithTheNetworkFileAlone(t *testing.T) {
-	n := planned(t, 3)
-	n.silence = forAll
-	n.founded()
+	t.Parallel()
+	n := found(t, 3)
 	denver := n.enrolled("denver-pd")
 	earlier, err := record.ReadExport(bytes.NewReader(n.exported()), record.Audit{Authenticate: Authenticate(n.network)})
 	if err != nil {
@@ -118,6 +117,7 @@ func TestAnAuditorVerifiesTheRecordWithTheNetworkFileAlone(t *testing.T) {
 }
 
 func TestWhatIsAskedOutsideTheRecordIsRefused(t *testing.T) {
+	t.Parallel()
 	n := found(t, 1)
 	carol := n.operator("carol")
 	_, err := carol.Record(n.ctx(), 1_000_000, 1)
