@@ -58,6 +58,10 @@ func parseBackup(raw []byte) (*Backup, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrBackup, err)
 		}
+		// What another format calls a file may be larger than the archive.
+		if h.Format != tar.FormatUSTAR || h.Typeflag != tar.TypeReg || h.Size > int64(len(raw)) {
+			return nil, fmt.Errorf("%w: not a plain file", ErrBackup)
+		}
 		if !belongs(h.Name) {
 			return nil, fmt.Errorf("%w: a file that none has", ErrBackup)
 		}
