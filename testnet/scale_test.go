@@ -88,6 +88,16 @@ func (f *follower) begin(b *testing.B, keys *vault.Keys) {
 	})
 }
 
+// linked reports whether there is a link with every registry server.
+func (f *follower) linked() (bool, error) {
+	for _, s := range f.roster.Network().Servers {
+		if !f.host.Connected(s.Key) {
+			return false, nil
+		}
+	}
+	return f.run.Reached(), nil
+}
+
 // take acts on a directory.
 func (f *follower) take(d *directory.Directory, signed *wire.SignedDirectory) error {
 	f.roster.Set(d, signed)
@@ -147,7 +157,11 @@ func BenchmarkADirectoryReachesEveryNode(b *testing.B) {
 			net.awaitPublished(b)
 			var to []reader
 			for _, a := range net.Agencies() {
-				to = append(to, follow(b, a))
+				f := follow(b, a)
+				to = append(to, f)
+				if err := net.await(b.Context(), a.ID+" to be linked with the registry", f.linked); err != nil {
+					b.Fatal(err)
+				}
 			}
 			measure(b, net, to)
 		})
