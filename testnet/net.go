@@ -217,14 +217,21 @@ func (n *Net) AwaitLinked(ctx context.Context) error {
 	})
 }
 
-// awaitEvery is how often a condition is looked at.
+// awaitEvery is how often a condition is looked at, at most; where a look takes
+// longer, half of the time is left to those who are looked at.
 const awaitEvery = 5 * time.Millisecond
 
 // await returns once ready holds, or the error of ready or ctx.
 func (n *Net) await(ctx context.Context, what string, ready func() (bool, error)) error {
-	tick := time.NewTicker(awaitEvery)
-	defer tick.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("await %s: %w", what, context.Cause(ctx))
+		case <-timer.C:
+		}
+		began := time.Now()
 		ok, err := ready()
 		if err != nil {
 			return fmt.Errorf("await %s: %w", what, err)
@@ -232,11 +239,7 @@ func (n *Net) await(ctx context.Context, what string, ready func() (bool, error)
 		if ok {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("await %s: %w", what, context.Cause(ctx))
-		case <-tick.C:
-		}
+		timer.Reset(max(awaitEvery, time.Since(began)))
 	}
 }
 
