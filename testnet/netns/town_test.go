@@ -59,7 +59,7 @@ func newTown(t *testing.T, w Weather) *town {
 		}
 	})
 	o := &town{t: t, dir: dir, binary: filepath.Join(dir, "interlock")}
-	if b, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", o.binary, "interlock/cmd/interlock").CombinedOutput(); err != nil {
+	if b, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", o.binary, "interlock/cmd/interlock").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, b)
 	}
 	t.Logf("%5.1f s to build", time.Since(start).Seconds())
