@@ -74,7 +74,7 @@ func CheckApplication(m *wire.Application, genesis GenesisHash) (Agency, Applica
 	a, err := agencyOf(&wire.Agency{
 		Id: m.GetId(), Name: m.GetName(), Jurisdiction: m.GetJurisdiction(), Contact: m.GetContact(), Key: m.GetKey(),
 		Recipient: m.GetRecipient(), Addresses: m.GetAddresses(), Status: uint32(Pending),
-	})
+	}, nil)
 	if err != nil {
 		return Agency{}, ApplicationHash{}, fmt.Errorf("application: %w", err)
 	}

@@ -54,11 +54,11 @@ func (c Chain) Take(signed *wire.SignedDirectory) (next Chain, taken bool, err e
 	if c.held != nil && string(signed.GetDirectory()) == string(c.signed.Directory) {
 		return c, false, nil
 	}
-	d, err := c.trust.Verify(signed)
+	d, err := c.trust.verify(signed, c.held)
 	if errors.Is(err, ErrNotEndorsed) && c.held != nil {
 		// A second directory of the version held is endorsed by those who were
 		// trusted for the first.
-		if other, was := c.before.Verify(signed); was == nil && other.Version <= c.held.Version {
+		if other, was := c.before.verify(signed, c.held); was == nil && other.Version <= c.held.Version {
 			d, err = other, nil
 		}
 	}

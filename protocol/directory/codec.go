@@ -41,7 +41,11 @@ func (d *Directory) Encode() ([]byte, error) {
 }
 
 // Decode parses what Encode wrote and refuses anything else.
-func Decode(b []byte) (*Directory, error) {
+func Decode(b []byte) (*Directory, error) { return decode(b, nil) }
+
+// decode is Decode for somebody who holds an earlier directory: what it has
+// parsed already, and costs most, is not parsed again.
+func decode(b []byte, held *Directory) (*Directory, error) {
 	var m wire.Directory
 	if err := wire.Unmarshal(b, &m); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -59,7 +63,7 @@ func Decode(b []byte) (*Directory, error) {
 	if d.Epochs, err = EpochsOf(m.Epochs); err != nil {
 		return nil, err
 	}
-	if d.Agencies, err = AgenciesOf(m.Agencies); err != nil {
+	if d.Agencies, err = agenciesOf(m.Agencies, held.recipients()); err != nil {
 		return nil, err
 	}
 	if d.Policy, err = PolicyOf(m.Policy); err != nil {
@@ -120,16 +124,29 @@ func (a Agency) Message() *wire.Agency {
 	}
 }
 
-// AgenciesOf parses agencies in ascending order of id, without repetition of
+// recipients are the agencies' of a directory that was parsed before, by their
+// text; none where there is no directory.
+func (d *Directory) recipients() map[string]vault.Recipient {
+	if d == nil {
+		return nil
+	}
+	known := make(map[string]vault.Recipient, len(d.Agencies))
+	for _, a := range d.Agencies {
+		known[a.Recipient.String()] = a.Recipient
+	}
+	return known
+}
+
+// agenciesOf parses agencies in ascending order of id, without repetition of
 // an id or a key.
-func AgenciesOf(list []*wire.Agency) ([]Agency, error) {
+func agenciesOf(list []*wire.Agency, known map[string]vault.Recipient) ([]Agency, error) {
 	if len(list) > MaxAgencies {
 		return nil, fmt.Errorf("%w: %d agencies, at most %d", ErrMalformed, len(list), MaxAgencies)
 	}
 	agencies := make([]Agency, len(list))
 	keys := make(map[wire.Peer]bool, len(list))
 	for i, m := range list {
-		a, err := agencyOf(m)
+		a, err := agencyOf(m, known)
 		if err != nil {
 			return nil, fmt.Errorf("%w: agency %d: %w", ErrMalformed, i+1, err)
 		}
@@ -141,7 +158,7 @@ func AgenciesOf(list []*wire.Agency) ([]Agency, error) {
 	return agencies, nil
 }
 
-func agencyOf(m *wire.Agency) (Agency, error) {
+func agencyOf(m *wire.Agency, known map[string]vault.Recipient) (Agency, error) {
 	a := Agency{
 		Name: m.Name, Jurisdiction: m.Jurisdiction, Contact: m.Contact,
 		Addresses: m.Addresses, Status: Status(m.Status),
@@ -156,8 +173,11 @@ func agencyOf(m *wire.Agency) (Agency, error) {
 	if a.Key, err = wire.ParsePeer(m.Key); err != nil {
 		return a, err
 	}
-	if a.Recipient, err = vault.ParseRecipient(m.Recipient); err != nil {
-		return a, err
+	var parsed bool
+	if a.Recipient, parsed = known[m.Recipient]; !parsed {
+		if a.Recipient, err = vault.ParseRecipient(m.Recipient); err != nil {
+			return a, err
+		}
 	}
 	return a, a.CheckText()
 }

@@ -53,7 +53,10 @@ func (t Trust) Endorsed(e *wire.Endorsement, encoded []byte) bool {
 
 // Verify returns the directory in signed if enough of t's servers endorsed it.
 // Whether its version follows the one held is the caller's to decide.
-func (t Trust) Verify(signed *wire.SignedDirectory) (*Directory, error) {
+func (t Trust) Verify(signed *wire.SignedDirectory) (*Directory, error) { return t.verify(signed, nil) }
+
+// verify is Verify for somebody who holds an earlier directory.
+func (t Trust) verify(signed *wire.SignedDirectory, held *Directory) (*Directory, error) {
 	if len(signed.GetEndorsements()) > MaxServers {
 		return nil, fmt.Errorf("%w: %d endorsements", ErrMalformed, len(signed.Endorsements))
 	}
@@ -70,7 +73,7 @@ func (t Trust) Verify(signed *wire.SignedDirectory) (*Directory, error) {
 	if t.Quorum < 1 || valid < t.Quorum {
 		return nil, fmt.Errorf("%w: %d of %d, want %d", ErrNotEndorsed, valid, len(t.Servers), t.Quorum)
 	}
-	d, err := Decode(signed.Directory)
+	d, err := decode(signed.Directory, held)
 	if err != nil {
 		return nil, err
 	}

@@ -217,16 +217,53 @@ func (o *Operator) decide(ctx context.Context, m *wire.Decision) (*Status, error
 	return o.ask(ctx, &wire.OperateRequest{Decision: d})
 }
 
-// ask asks one server after another until one gives an answer that holds
-// together. The same decision may reach several: it counts once.
+// askNextAfter is how long one server may think before the next is asked too: it
+// may be cut off from the others, and not know it.
+const askNextAfter = 2 * time.Second
+
+// word is what one server says to a request.
+type word struct {
+	status *Status
+	err    error
+}
+
+// final reports whether no other server needs to be asked.
+func (a word) final() bool {
+	declined := Declined("")
+	return a.err == nil || errors.As(a.err, &declined)
+}
+
+// ask asks one server after another, each a little later than the one before or
+// as soon as one fails, and returns the first answer that holds together. The
+// same decision may reach several: it counts once.
 func (o *Operator) ask(ctx context.Context, request *wire.OperateRequest) (*Status, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	servers := o.servers()
+	answers := make(chan word, len(servers))
+	next := time.NewTimer(0)
+	defer next.Stop()
 	var errs []error
-	for _, s := range o.servers() {
-		status, err := o.askOne(ctx, s.Key, request)
-		if declined := Declined(""); err == nil || errors.As(err, &declined) {
-			return status, err
+	for asked := 0; len(errs) < len(servers); {
+		select {
+		case <-next.C:
+			if asked == len(servers) {
+				continue
+			}
+			s := servers[asked]
+			go func() {
+				status, err := o.askOne(ctx, s.Key, request)
+				answers <- word{status, err}
+			}()
+			asked++
+			next.Reset(askNextAfter)
+		case a := <-answers:
+			if a.final() {
+				return a.status, a.err
+			}
+			errs = append(errs, a.err)
+			next.Reset(0)
 		}
-		errs = append(errs, fmt.Errorf("registry server %s: %w", s.Name, err))
 	}
 	return nil, errors.Join(errs...)
 }
@@ -234,7 +271,7 @@ func (o *Operator) ask(ctx context.Context, request *wire.OperateRequest) (*Stat
 func (o *Operator) askOne(ctx context.Context, server wire.Peer, request *wire.OperateRequest) (*Status, error) {
 	var response wire.OperateResponse
 	if err := o.askOnce(ctx, server, wire.ProtocolOperate, request, &response); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("registry server %s: %w", o.nameOf(server), err)
 	}
 	if response.Refusal != "" {
 		return nil, Declined(clean(response.Refusal))
@@ -258,4 +295,14 @@ func (o *Operator) askOnce(ctx context.Context, server wire.Peer, p wire.Protoco
 		return err
 	}
 	return st.Close()
+}
+
+// nameOf is a server's name in the newest directory that is known here.
+func (o *Operator) nameOf(server wire.Peer) string {
+	for _, s := range o.servers() {
+		if s.Key == server {
+			return s.Name
+		}
+	}
+	return server.String()
 }

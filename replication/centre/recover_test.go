@@ -102,18 +102,20 @@ func TestOnlyTwoOperatorsOrderARecovery(t *testing.T) {
 		return o
 	}
 	for what, o := range map[string]*Order{
-		"nobody":                n.order(good),
-		"one operator":          n.order(good, "alice"),
-		"one operator twice":    changed(func(o *Order) { o.Signatures[1] = o.Signatures[0] }),
-		"without operations":    signed(carol),
-		"a stranger":            signed(stranger),
-		"other survivors":       changed(func(o *Order) { o.Survivors = []oprf.Index{1, 2} }),
-		"another time":          changed(func(o *Order) { o.Time++ }),
-		"another reason":        changed(func(o *Order) { o.Reason = "a fire" }),
-		"from a backup":         changed(func(o *Order) { o.Survivors, o.State[0] = o.Survivors[:1], 1 }),
-		"another network":       changed(func(o *Order) { o.Genesis[0] ^= 1 }),
-		"another incarnation":   changed(func(o *Order) { o.Incarnation++ }),
-		"swapped signatures":    changed(func(o *Order) { o.Signatures[0].Operator, o.Signatures[1].Operator = o.Signatures[1].Operator, o.Signatures[0].Operator }),
+		"nobody":              n.order(good),
+		"one operator":        n.order(good, "alice"),
+		"one operator twice":  changed(func(o *Order) { o.Signatures[1] = o.Signatures[0] }),
+		"without operations":  signed(carol),
+		"a stranger":          signed(stranger),
+		"other survivors":     changed(func(o *Order) { o.Survivors = []oprf.Index{1, 2} }),
+		"another time":        changed(func(o *Order) { o.Time++ }),
+		"another reason":      changed(func(o *Order) { o.Reason = "a fire" }),
+		"from a backup":       changed(func(o *Order) { o.Survivors, o.State[0] = o.Survivors[:1], 1 }),
+		"another network":     changed(func(o *Order) { o.Genesis[0] ^= 1 }),
+		"another incarnation": changed(func(o *Order) { o.Incarnation++ }),
+		"swapped signatures": changed(func(o *Order) {
+			o.Signatures[0].Operator, o.Signatures[1].Operator = o.Signatures[1].Operator, o.Signatures[0].Operator
+		}),
 		"no survivors":          changed(func(o *Order) { o.Survivors = nil }),
 		"survivors out of step": changed(func(o *Order) { o.Survivors = []oprf.Index{3, 1} }),
 	} {
