@@ -42,6 +42,9 @@ func measure(ctx context.Context, suites []suite, rounds int) (all []results, er
 	all = make([]results, len(suites))
 	for round := range rounds {
 		for i, s := range suites {
+			if s.once && round > 0 {
+				continue
+			}
 			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, rounds, s.title)
 			cmd := exec.CommandContext(ctx, built[s.dir], s.flags("-test.")...)
 			cmd.Dir = s.dir

@@ -8,6 +8,7 @@ type suite struct {
 	bench string // pattern of the benchmarks, as for go test -bench
 	time  string // as for go test -benchtime
 	cpu   int    // processors; 0 for all
+	once  bool   // in the first round alone: it takes long, and reports medians itself
 	rows  []row
 }
 
@@ -93,8 +94,26 @@ func suites() []suite {
 				},
 			},
 		},
+		{
+			title: "From a decision to every node", dir: "testnet", bench: "^BenchmarkADirectoryReachesEveryNode$", time: "3x", once: true,
+			about: "An operator's decision is sent; three servers log and sign it; every node acts on the directory. 10 are whole nodes with all their links; 100 and 300 are what follows the directory, with real links to real servers, in one process.",
+			rows:  spread(),
+		},
 	}
 }
+
+// spread are the rows of how fast a directory reaches every node.
+func spread() (rows []row) {
+	for _, nodes := range []string{"10", "100", "300"} {
+		bench := "ADirectoryReachesEveryNode/nodes=" + nodes
+		rows = append(rows,
+			row{what: "from an approval to the last of " + nodes + " nodes", ours: measurement{bench, "ms/approval"}, target: 1000, why: sharing},
+			row{what: "from a suspension to the last of " + nodes + " nodes", ours: measurement{bench, "ms/suspension"}, target: 2000, why: sharing})
+	}
+	return rows
+}
+
+const sharing = "All nodes share this machine's processors: each takes the whole directory from three servers, and what a node on a machine of its own does in a millisecond is done here as many times as there are nodes."
 
 const small = "Ours encodes, measures and decodes a message; the reference echoes six bytes."
 
