@@ -56,7 +56,7 @@ func (c *Cluster) settle() {
 	if p.stage != joining || p.waiting || c.standing() != Voting {
 		return
 	}
-	p.stage = settled
+	p.stage, p.floor = settled, 0
 	if err := c.part.set(p.mark, false); err != nil {
 		c.log.Error("the folder could not be marked", "server", c.self, "cause", err)
 	}

@@ -39,6 +39,7 @@ func FuzzMark(f *testing.F) {
 	f.Add(first.encode())
 	f.Add(mark{network: network, incarnation: first.incarnation.recovered(nil)}.encode())
 	f.Add(mark{network: network, stage: joining}.encode())
+	f.Add(mark{network: network, incarnation: first.incarnation, stage: joining, floor: 7}.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := parseMark(b)
 		if err == nil && !bytes.Equal(m.encode(), b) {

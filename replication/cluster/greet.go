@@ -133,6 +133,7 @@ func (c *Cluster) answer(ctx context.Context, from wire.Peer, g greeting) answer
 	case a.verdict != welcome:
 	case g.purpose == admission:
 		a.verdict = c.admit(ctx, from)
+		a.applied = c.raft.LastIndex()
 	default:
 		a.applied = c.raft.AppliedIndex()
 	}

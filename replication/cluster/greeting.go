@@ -27,7 +27,7 @@ type greeting struct {
 type answer struct {
 	verdict     verdict
 	incarnation incarnation // of who answers
-	applied     uint64      // raft's index of what who answers has applied
+	applied     uint64      // raft's index of what who answers has applied; to who was taken in, its last: after it was
 }
 
 const (

@@ -21,7 +21,7 @@ func (c *Cluster) join() {
 			if s.index == c.self {
 				continue
 			}
-			life, err := c.askIn(s)
+			a, err := c.askIn(s)
 			if err != nil {
 				if c.ctx.Err() == nil {
 					c.log.Debug("this server was not taken in", "server", c.self, "by", s.index, "cause", err)
@@ -29,7 +29,7 @@ func (c *Cluster) join() {
 				continue
 			}
 			now := c.part.now()
-			now.incarnation = life
+			now.incarnation, now.floor = a.incarnation, a.applied
 			if err := c.part.set(now.mark, false); err != nil {
 				c.log.Error("admission could not be written down", "server", c.self, "cause", err)
 				break
@@ -42,14 +42,14 @@ func (c *Cluster) join() {
 	}
 }
 
-func (c *Cluster) askIn(s server) (incarnation, error) {
+func (c *Cluster) askIn(s server) (answer, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.timing.rpc())
 	defer cancel()
 	stream, a, err := c.greet(ctx, s, admission)
 	if err != nil {
-		return incarnation{}, err
+		return answer{}, err
 	}
-	return a.incarnation, stream.Close()
+	return a, stream.Close()
 }
 
 // pause waits for a change or for d, whichever is first.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -96,6 +97,12 @@ func newWorld(t *testing.T, seed uint64) *world {
 			}
 		}
 	})
+	t.Cleanup(func() {
+		if t.Failed() {
+			lines := strings.Split(w.n.log.String(), "\n")
+			t.Logf("the end of the log:\n%s", strings.Join(lines[max(0, len(lines)-400):], "\n"))
+		}
+	})
 	for k := range agencies {
 		w.keys = append(w.keys, newKey(t))
 		first := w.next(k)
@@ -103,9 +110,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		w.n.propose(0, w.n.signed(w.keys[k], invitation, w.id(k), first.contact, first.time))
 		w.record(input{k, writes, first}, first, 0, 1)
 	}
-	for i, c := range w.n.clusters {
-		w.live[i] = c
-	}
+	copy(w.live[:], w.n.clusters)
 	return w
 }
 

@@ -54,11 +54,12 @@ const (
 //
 //	<hash of the genesis>
 //	incarnation <number> <id>     not for the first
-//	joining | unsettled           or nothing
+//	joining <floor> | unsettled   or nothing
 type mark struct {
 	network     directory.GenesisHash
 	incarnation incarnation
 	stage       stage
+	floor       uint64 // while joining: what must be applied of the log before its configurations are about now
 }
 
 func (m mark) encode() []byte {
@@ -66,7 +67,10 @@ func (m mark) encode() []byte {
 	if m.incarnation != firstIncarnation(m.network) {
 		b = fmt.Appendf(b, "incarnation %d %x\n", m.incarnation.number, m.incarnation.id[:])
 	}
-	if m.stage != settled {
+	switch m.stage {
+	case joining:
+		b = fmt.Appendf(b, "%s %d\n", m.stage, m.floor)
+	case unsettled:
 		b = fmt.Appendf(b, "%s\n", m.stage)
 	}
 	return b
@@ -88,11 +92,16 @@ func parseMark(b []byte) (m mark, err error) {
 				return mark{}, errMark
 			}
 			m.incarnation.id = [sha256.Size]byte(id)
-		case len(line) > 0:
-			m.stage = stage(line)
+		case bytes.HasPrefix(line, []byte("joining ")):
+			m.stage = joining
+			if _, err := fmt.Sscanf(string(line), "joining %d", &m.floor); err != nil {
+				return mark{}, errMark
+			}
+		case string(line) == string(unsettled):
+			m.stage = unsettled
 		}
 	}
-	if m.stage != settled && m.stage != joining && m.stage != unsettled || !bytes.Equal(m.encode(), b) {
+	if !bytes.Equal(m.encode(), b) {
 		return mark{}, errMark
 	}
 	return m, nil

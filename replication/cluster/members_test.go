@@ -265,6 +265,10 @@ func TestAServerThatRejoinsLosesItsVoteFirst(t *testing.T) {
 	n.rejoin[lost] = true
 	n.start(lost)
 	n.await(lost, "its vote", standing(Voting))
+	// Not by a configuration of before, which it also received.
+	if !n.voting(0, 1, 2)(n.clusters[leader]) {
+		t.Error("it takes itself for a voter before it is one")
+	}
 	n.await(lost, "the application", has(command))
 	n.await(leader, "three voters", n.voting(0, 1, 2))
 	var changes []int // voters after each

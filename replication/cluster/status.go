@@ -38,10 +38,10 @@ func (c *Cluster) standing() Standing {
 	switch me, ok := member(configuration, c.layer.self); {
 	case !ok || turnedAway:
 		return Removed
-	case me.Suffrage == raft.Voter:
-		return Voting
+	case me.Suffrage != raft.Voter || p.stage == joining && c.raft.AppliedIndex() < p.floor:
+		return Following // what it receives first are configurations of long ago
 	}
-	return Following
+	return Voting
 }
 
 // configuration is raft's latest, committed or not.
