@@ -282,7 +282,7 @@ type motionRetireCmd struct {
 
 func (c motionRetireCmd) Run(ctx context.Context, out io.Writer) error {
 	return c.move(ctx, out, func(*centre.Status) (*wire.Motion, error) {
-		return &wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: c.Epoch}}, nil
+		return &wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: &wire.RetireEpoch{Epoch: c.Epoch}}}, nil
 	})
 }
 

@@ -1844,6 +1844,50 @@ func (x *NewEpoch) GetThreshold() uint32 {
 	return 0
 }
 
+type RetireEpoch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint32                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireEpoch) Reset() {
+	*x = RetireEpoch{}
+	mi := &file_wire_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireEpoch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireEpoch) ProtoMessage() {}
+
+func (x *RetireEpoch) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireEpoch.ProtoReflect.Descriptor instead.
+func (*RetireEpoch) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RetireEpoch) GetEpoch() uint32 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 type ServerChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Server        *Server                `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"` // to add (number 0) or to change; of one to remove only the number
@@ -1856,7 +1900,7 @@ type ServerChange struct {
 
 func (x *ServerChange) Reset() {
 	*x = ServerChange{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +1912,7 @@ func (x *ServerChange) String() string {
 func (*ServerChange) ProtoMessage() {}
 
 func (x *ServerChange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +1925,7 @@ func (x *ServerChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerChange.ProtoReflect.Descriptor instead.
 func (*ServerChange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ServerChange) GetServer() *Server {
@@ -1922,7 +1966,7 @@ type OperatorChange struct {
 
 func (x *OperatorChange) Reset() {
 	*x = OperatorChange{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +1978,7 @@ func (x *OperatorChange) String() string {
 func (*OperatorChange) ProtoMessage() {}
 
 func (x *OperatorChange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +1991,7 @@ func (x *OperatorChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperatorChange.ProtoReflect.Descriptor instead.
 func (*OperatorChange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OperatorChange) GetOperator() *Operator {
@@ -1974,7 +2018,7 @@ type AgencyChange struct {
 
 func (x *AgencyChange) Reset() {
 	*x = AgencyChange{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2030,7 @@ func (x *AgencyChange) String() string {
 func (*AgencyChange) ProtoMessage() {}
 
 func (x *AgencyChange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2043,7 @@ func (x *AgencyChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgencyChange.ProtoReflect.Descriptor instead.
 func (*AgencyChange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AgencyChange) GetAgency() string {
@@ -2035,7 +2079,7 @@ type Motion struct {
 
 func (x *Motion) Reset() {
 	*x = Motion{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2091,7 @@ func (x *Motion) String() string {
 func (*Motion) ProtoMessage() {}
 
 func (x *Motion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2104,7 @@ func (x *Motion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Motion.ProtoReflect.Descriptor instead.
 func (*Motion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Motion) GetOf() isMotion_Of {
@@ -2115,13 +2159,13 @@ func (x *Motion) GetNewEpoch() *NewEpoch {
 	return nil
 }
 
-func (x *Motion) GetRetireEpoch() uint32 {
+func (x *Motion) GetRetireEpoch() *RetireEpoch {
 	if x != nil {
 		if x, ok := x.Of.(*Motion_RetireEpoch); ok {
 			return x.RetireEpoch
 		}
 	}
-	return 0
+	return nil
 }
 
 func (x *Motion) GetReshare() *Reshare {
@@ -2158,7 +2202,7 @@ type Motion_NewEpoch struct {
 }
 
 type Motion_RetireEpoch struct {
-	RetireEpoch uint32 `protobuf:"varint,6,opt,name=retire_epoch,json=retireEpoch,proto3,oneof"`
+	RetireEpoch *RetireEpoch `protobuf:"bytes,6,opt,name=retire_epoch,json=retireEpoch,proto3,oneof"`
 }
 
 type Motion_Reshare struct {
@@ -2191,7 +2235,7 @@ type Invitation struct {
 
 func (x *Invitation) Reset() {
 	*x = Invitation{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2247,7 @@ func (x *Invitation) String() string {
 func (*Invitation) ProtoMessage() {}
 
 func (x *Invitation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2260,7 @@ func (x *Invitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
 func (*Invitation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Invitation) GetKey() []byte {
@@ -2263,7 +2307,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2319,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2332,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Decision) GetVerb() uint32 {
@@ -2377,7 +2421,7 @@ type OperateRequest struct {
 
 func (x *OperateRequest) Reset() {
 	*x = OperateRequest{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2389,7 +2433,7 @@ func (x *OperateRequest) String() string {
 func (*OperateRequest) ProtoMessage() {}
 
 func (x *OperateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2402,7 +2446,7 @@ func (x *OperateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperateRequest.ProtoReflect.Descriptor instead.
 func (*OperateRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *OperateRequest) GetDecision() *Decision {
@@ -2423,7 +2467,7 @@ type RecordRequest struct {
 
 func (x *RecordRequest) Reset() {
 	*x = RecordRequest{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2435,7 +2479,7 @@ func (x *RecordRequest) String() string {
 func (*RecordRequest) ProtoMessage() {}
 
 func (x *RecordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2448,7 +2492,7 @@ func (x *RecordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordRequest.ProtoReflect.Descriptor instead.
 func (*RecordRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RecordRequest) GetFrom() uint64 {
@@ -2475,7 +2519,7 @@ type RecordResponse struct {
 
 func (x *RecordResponse) Reset() {
 	*x = RecordResponse{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2487,7 +2531,7 @@ func (x *RecordResponse) String() string {
 func (*RecordResponse) ProtoMessage() {}
 
 func (x *RecordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +2544,7 @@ func (x *RecordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordResponse.ProtoReflect.Descriptor instead.
 func (*RecordResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RecordResponse) GetEntries() [][]byte {
@@ -2527,7 +2571,7 @@ type OperateResponse struct {
 
 func (x *OperateResponse) Reset() {
 	*x = OperateResponse{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2539,7 +2583,7 @@ func (x *OperateResponse) String() string {
 func (*OperateResponse) ProtoMessage() {}
 
 func (x *OperateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2552,7 +2596,7 @@ func (x *OperateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperateResponse.ProtoReflect.Descriptor instead.
 func (*OperateResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *OperateResponse) GetStatus() *RegistryStatus {
@@ -2581,7 +2625,7 @@ type PendingApplication struct {
 
 func (x *PendingApplication) Reset() {
 	*x = PendingApplication{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2593,7 +2637,7 @@ func (x *PendingApplication) String() string {
 func (*PendingApplication) ProtoMessage() {}
 
 func (x *PendingApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2606,7 +2650,7 @@ func (x *PendingApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingApplication.ProtoReflect.Descriptor instead.
 func (*PendingApplication) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PendingApplication) GetApplication() *Application {
@@ -2654,7 +2698,7 @@ type Admitted struct {
 
 func (x *Admitted) Reset() {
 	*x = Admitted{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2666,7 +2710,7 @@ func (x *Admitted) String() string {
 func (*Admitted) ProtoMessage() {}
 
 func (x *Admitted) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2679,7 +2723,7 @@ func (x *Admitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admitted.ProtoReflect.Descriptor instead.
 func (*Admitted) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Admitted) GetApplication() *Application {
@@ -2748,7 +2792,7 @@ type RefusedApplication struct {
 
 func (x *RefusedApplication) Reset() {
 	*x = RefusedApplication{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +2804,7 @@ func (x *RefusedApplication) String() string {
 func (*RefusedApplication) ProtoMessage() {}
 
 func (x *RefusedApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +2817,7 @@ func (x *RefusedApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusedApplication.ProtoReflect.Descriptor instead.
 func (*RefusedApplication) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RefusedApplication) GetKey() []byte {
@@ -2802,7 +2846,7 @@ type PendingMotion struct {
 
 func (x *PendingMotion) Reset() {
 	*x = PendingMotion{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2814,7 +2858,7 @@ func (x *PendingMotion) String() string {
 func (*PendingMotion) ProtoMessage() {}
 
 func (x *PendingMotion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2827,7 +2871,7 @@ func (x *PendingMotion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingMotion.ProtoReflect.Descriptor instead.
 func (*PendingMotion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PendingMotion) GetDecision() *Decision {
@@ -2866,7 +2910,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2878,7 +2922,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2891,7 +2935,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Notice) GetNumber() uint64 {
@@ -2952,7 +2996,7 @@ type AgencyActivity struct {
 
 func (x *AgencyActivity) Reset() {
 	*x = AgencyActivity{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2964,7 +3008,7 @@ func (x *AgencyActivity) String() string {
 func (*AgencyActivity) ProtoMessage() {}
 
 func (x *AgencyActivity) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2977,7 +3021,7 @@ func (x *AgencyActivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgencyActivity.ProtoReflect.Descriptor instead.
 func (*AgencyActivity) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *AgencyActivity) GetAgency() string {
@@ -3044,7 +3088,7 @@ type ServerActivity struct {
 
 func (x *ServerActivity) Reset() {
 	*x = ServerActivity{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3056,7 +3100,7 @@ func (x *ServerActivity) String() string {
 func (*ServerActivity) ProtoMessage() {}
 
 func (x *ServerActivity) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3069,7 +3113,7 @@ func (x *ServerActivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerActivity.ProtoReflect.Descriptor instead.
 func (*ServerActivity) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ServerActivity) GetServer() uint32 {
@@ -3126,7 +3170,7 @@ type CeremonyStatus struct {
 
 func (x *CeremonyStatus) Reset() {
 	*x = CeremonyStatus{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3138,7 +3182,7 @@ func (x *CeremonyStatus) String() string {
 func (*CeremonyStatus) ProtoMessage() {}
 
 func (x *CeremonyStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3151,7 +3195,7 @@ func (x *CeremonyStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CeremonyStatus.ProtoReflect.Descriptor instead.
 func (*CeremonyStatus) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CeremonyStatus) GetNumber() uint64 {
@@ -3213,7 +3257,7 @@ type RegistryStatus struct {
 
 func (x *RegistryStatus) Reset() {
 	*x = RegistryStatus{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3225,7 +3269,7 @@ func (x *RegistryStatus) String() string {
 func (*RegistryStatus) ProtoMessage() {}
 
 func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3238,7 +3282,7 @@ func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryStatus.ProtoReflect.Descriptor instead.
 func (*RegistryStatus) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RegistryStatus) GetGenesis() []byte {
@@ -3422,7 +3466,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3434,7 +3478,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3447,7 +3491,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Command) GetTime() uint64 {
@@ -3583,7 +3627,7 @@ type EndorseVersion struct {
 
 func (x *EndorseVersion) Reset() {
 	*x = EndorseVersion{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3595,7 +3639,7 @@ func (x *EndorseVersion) String() string {
 func (*EndorseVersion) ProtoMessage() {}
 
 func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3608,7 +3652,7 @@ func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndorseVersion.ProtoReflect.Descriptor instead.
 func (*EndorseVersion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *EndorseVersion) GetVersion() uint64 {
@@ -3640,7 +3684,7 @@ type CeremonyMessage struct {
 
 func (x *CeremonyMessage) Reset() {
 	*x = CeremonyMessage{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3652,7 +3696,7 @@ func (x *CeremonyMessage) String() string {
 func (*CeremonyMessage) ProtoMessage() {}
 
 func (x *CeremonyMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3665,7 +3709,7 @@ func (x *CeremonyMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CeremonyMessage.ProtoReflect.Descriptor instead.
 func (*CeremonyMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *CeremonyMessage) GetCeremony() uint64 {
@@ -3719,7 +3763,7 @@ type Lease struct {
 
 func (x *Lease) Reset() {
 	*x = Lease{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3731,7 +3775,7 @@ func (x *Lease) String() string {
 func (*Lease) ProtoMessage() {}
 
 func (x *Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3744,7 +3788,7 @@ func (x *Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lease.ProtoReflect.Descriptor instead.
 func (*Lease) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Lease) GetServer() uint32 {
@@ -3800,7 +3844,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3812,7 +3856,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3825,7 +3869,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Usage) GetAgency() string {
@@ -3856,7 +3900,7 @@ type Tick struct {
 
 func (x *Tick) Reset() {
 	*x = Tick{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3868,7 +3912,7 @@ func (x *Tick) String() string {
 func (*Tick) ProtoMessage() {}
 
 func (x *Tick) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3881,7 +3925,7 @@ func (x *Tick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tick.ProtoReflect.Descriptor instead.
 func (*Tick) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Tick) GetServer() uint32 {
@@ -3923,7 +3967,7 @@ type ProposeRequest struct {
 
 func (x *ProposeRequest) Reset() {
 	*x = ProposeRequest{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3935,7 +3979,7 @@ func (x *ProposeRequest) String() string {
 func (*ProposeRequest) ProtoMessage() {}
 
 func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3948,7 +3992,7 @@ func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeRequest.ProtoReflect.Descriptor instead.
 func (*ProposeRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ProposeRequest) GetCommand() *Command {
@@ -3969,7 +4013,7 @@ type ProposeResponse struct {
 
 func (x *ProposeResponse) Reset() {
 	*x = ProposeResponse{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3981,7 +4025,7 @@ func (x *ProposeResponse) String() string {
 func (*ProposeResponse) ProtoMessage() {}
 
 func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3994,7 +4038,7 @@ func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeResponse.ProtoReflect.Descriptor instead.
 func (*ProposeResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ProposeResponse) GetIndex() uint64 {
@@ -4033,7 +4077,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4045,7 +4089,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4058,7 +4102,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Genesis) GetName() string {
@@ -4114,7 +4158,7 @@ type Ceremony struct {
 
 func (x *Ceremony) Reset() {
 	*x = Ceremony{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4126,7 +4170,7 @@ func (x *Ceremony) String() string {
 func (*Ceremony) ProtoMessage() {}
 
 func (x *Ceremony) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4139,7 +4183,7 @@ func (x *Ceremony) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ceremony.ProtoReflect.Descriptor instead.
 func (*Ceremony) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Ceremony) GetNumber() uint64 {
@@ -4218,7 +4262,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4230,7 +4274,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4243,7 +4287,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Grant) GetServer() uint32 {
@@ -4288,7 +4332,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4300,7 +4344,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4313,7 +4357,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Account) GetAgency() string {
@@ -4361,7 +4405,7 @@ type ServerDay struct {
 
 func (x *ServerDay) Reset() {
 	*x = ServerDay{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4373,7 +4417,7 @@ func (x *ServerDay) String() string {
 func (*ServerDay) ProtoMessage() {}
 
 func (x *ServerDay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4386,7 +4430,7 @@ func (x *ServerDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerDay.ProtoReflect.Descriptor instead.
 func (*ServerDay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ServerDay) GetServer() uint32 {
@@ -4413,7 +4457,7 @@ type UsedInvitation struct {
 
 func (x *UsedInvitation) Reset() {
 	*x = UsedInvitation{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4425,7 +4469,7 @@ func (x *UsedInvitation) String() string {
 func (*UsedInvitation) ProtoMessage() {}
 
 func (x *UsedInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4438,7 +4482,7 @@ func (x *UsedInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsedInvitation.ProtoReflect.Descriptor instead.
 func (*UsedInvitation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *UsedInvitation) GetInvitation() *Invitation {
@@ -4466,7 +4510,7 @@ type DayUsage struct {
 
 func (x *DayUsage) Reset() {
 	*x = DayUsage{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4478,7 +4522,7 @@ func (x *DayUsage) String() string {
 func (*DayUsage) ProtoMessage() {}
 
 func (x *DayUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4491,7 +4535,7 @@ func (x *DayUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DayUsage.ProtoReflect.Descriptor instead.
 func (*DayUsage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *DayUsage) GetDay() uint64 {
@@ -4529,7 +4573,7 @@ type RecordEntry struct {
 
 func (x *RecordEntry) Reset() {
 	*x = RecordEntry{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4541,7 +4585,7 @@ func (x *RecordEntry) String() string {
 func (*RecordEntry) ProtoMessage() {}
 
 func (x *RecordEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4554,7 +4598,7 @@ func (x *RecordEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordEntry.ProtoReflect.Descriptor instead.
 func (*RecordEntry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *RecordEntry) GetIndex() uint64 {
@@ -4720,7 +4764,7 @@ type RegistryState struct {
 
 func (x *RegistryState) Reset() {
 	*x = RegistryState{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4732,7 +4776,7 @@ func (x *RegistryState) String() string {
 func (*RegistryState) ProtoMessage() {}
 
 func (x *RegistryState) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4745,7 +4789,7 @@ func (x *RegistryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryState.ProtoReflect.Descriptor instead.
 func (*RegistryState) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *RegistryState) GetGenesis() *Genesis {
@@ -5061,7 +5105,9 @@ const file_wire_proto_rawDesc = "" +
 	"\aReshare\x12\x1c\n" +
 	"\tthreshold\x18\x01 \x01(\rR\tthreshold\"(\n" +
 	"\bNewEpoch\x12\x1c\n" +
-	"\tthreshold\x18\x01 \x01(\rR\tthreshold\"\x8e\x01\n" +
+	"\tthreshold\x18\x01 \x01(\rR\tthreshold\"#\n" +
+	"\vRetireEpoch\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\rR\x05epoch\"\x8e\x01\n" +
 	"\fServerChange\x12,\n" +
 	"\x06server\x18\x01 \x01(\v2\x14.interlock.v1.ServerR\x06server\x12\x16\n" +
 	"\x06remove\x18\x02 \x01(\bR\x06remove\x12\x1a\n" +
@@ -5072,14 +5118,14 @@ const file_wire_proto_rawDesc = "" +
 	"\x06remove\x18\x02 \x01(\bR\x06remove\">\n" +
 	"\fAgencyChange\x12\x16\n" +
 	"\x06agency\x18\x01 \x01(\tR\x06agency\x12\x16\n" +
-	"\x06change\x18\x02 \x01(\rR\x06change\"\xf5\x02\n" +
+	"\x06change\x18\x02 \x01(\rR\x06change\"\x90\x03\n" +
 	"\x06Motion\x12.\n" +
 	"\x06policy\x18\x01 \x01(\v2\x14.interlock.v1.PolicyH\x00R\x06policy\x124\n" +
 	"\x06server\x18\x02 \x01(\v2\x1a.interlock.v1.ServerChangeH\x00R\x06server\x12:\n" +
 	"\boperator\x18\x03 \x01(\v2\x1c.interlock.v1.OperatorChangeH\x00R\boperator\x124\n" +
 	"\x06agency\x18\x04 \x01(\v2\x1a.interlock.v1.AgencyChangeH\x00R\x06agency\x125\n" +
-	"\tnew_epoch\x18\x05 \x01(\v2\x16.interlock.v1.NewEpochH\x00R\bnewEpoch\x12#\n" +
-	"\fretire_epoch\x18\x06 \x01(\rH\x00R\vretireEpoch\x121\n" +
+	"\tnew_epoch\x18\x05 \x01(\v2\x16.interlock.v1.NewEpochH\x00R\bnewEpoch\x12>\n" +
+	"\fretire_epoch\x18\x06 \x01(\v2\x19.interlock.v1.RetireEpochH\x00R\vretireEpoch\x121\n" +
 	"\areshare\x18\a \x01(\v2\x15.interlock.v1.ReshareH\x00R\areshareB\x04\n" +
 	"\x02of\"N\n" +
 	"\n" +
@@ -5324,7 +5370,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_wire_proto_goTypes = []any{
 	(*EvaluateRequest)(nil),    // 0: interlock.v1.EvaluateRequest
 	(*EvaluateResponse)(nil),   // 1: interlock.v1.EvaluateResponse
@@ -5354,42 +5400,43 @@ var file_wire_proto_goTypes = []any{
 	(*EvidenceResponse)(nil),   // 25: interlock.v1.EvidenceResponse
 	(*Reshare)(nil),            // 26: interlock.v1.Reshare
 	(*NewEpoch)(nil),           // 27: interlock.v1.NewEpoch
-	(*ServerChange)(nil),       // 28: interlock.v1.ServerChange
-	(*OperatorChange)(nil),     // 29: interlock.v1.OperatorChange
-	(*AgencyChange)(nil),       // 30: interlock.v1.AgencyChange
-	(*Motion)(nil),             // 31: interlock.v1.Motion
-	(*Invitation)(nil),         // 32: interlock.v1.Invitation
-	(*Decision)(nil),           // 33: interlock.v1.Decision
-	(*OperateRequest)(nil),     // 34: interlock.v1.OperateRequest
-	(*RecordRequest)(nil),      // 35: interlock.v1.RecordRequest
-	(*RecordResponse)(nil),     // 36: interlock.v1.RecordResponse
-	(*OperateResponse)(nil),    // 37: interlock.v1.OperateResponse
-	(*PendingApplication)(nil), // 38: interlock.v1.PendingApplication
-	(*Admitted)(nil),           // 39: interlock.v1.Admitted
-	(*RefusedApplication)(nil), // 40: interlock.v1.RefusedApplication
-	(*PendingMotion)(nil),      // 41: interlock.v1.PendingMotion
-	(*Notice)(nil),             // 42: interlock.v1.Notice
-	(*AgencyActivity)(nil),     // 43: interlock.v1.AgencyActivity
-	(*ServerActivity)(nil),     // 44: interlock.v1.ServerActivity
-	(*CeremonyStatus)(nil),     // 45: interlock.v1.CeremonyStatus
-	(*RegistryStatus)(nil),     // 46: interlock.v1.RegistryStatus
-	(*Command)(nil),            // 47: interlock.v1.Command
-	(*EndorseVersion)(nil),     // 48: interlock.v1.EndorseVersion
-	(*CeremonyMessage)(nil),    // 49: interlock.v1.CeremonyMessage
-	(*Lease)(nil),              // 50: interlock.v1.Lease
-	(*Usage)(nil),              // 51: interlock.v1.Usage
-	(*Tick)(nil),               // 52: interlock.v1.Tick
-	(*ProposeRequest)(nil),     // 53: interlock.v1.ProposeRequest
-	(*ProposeResponse)(nil),    // 54: interlock.v1.ProposeResponse
-	(*Genesis)(nil),            // 55: interlock.v1.Genesis
-	(*Ceremony)(nil),           // 56: interlock.v1.Ceremony
-	(*Grant)(nil),              // 57: interlock.v1.Grant
-	(*Account)(nil),            // 58: interlock.v1.Account
-	(*ServerDay)(nil),          // 59: interlock.v1.ServerDay
-	(*UsedInvitation)(nil),     // 60: interlock.v1.UsedInvitation
-	(*DayUsage)(nil),           // 61: interlock.v1.DayUsage
-	(*RecordEntry)(nil),        // 62: interlock.v1.RecordEntry
-	(*RegistryState)(nil),      // 63: interlock.v1.RegistryState
+	(*RetireEpoch)(nil),        // 28: interlock.v1.RetireEpoch
+	(*ServerChange)(nil),       // 29: interlock.v1.ServerChange
+	(*OperatorChange)(nil),     // 30: interlock.v1.OperatorChange
+	(*AgencyChange)(nil),       // 31: interlock.v1.AgencyChange
+	(*Motion)(nil),             // 32: interlock.v1.Motion
+	(*Invitation)(nil),         // 33: interlock.v1.Invitation
+	(*Decision)(nil),           // 34: interlock.v1.Decision
+	(*OperateRequest)(nil),     // 35: interlock.v1.OperateRequest
+	(*RecordRequest)(nil),      // 36: interlock.v1.RecordRequest
+	(*RecordResponse)(nil),     // 37: interlock.v1.RecordResponse
+	(*OperateResponse)(nil),    // 38: interlock.v1.OperateResponse
+	(*PendingApplication)(nil), // 39: interlock.v1.PendingApplication
+	(*Admitted)(nil),           // 40: interlock.v1.Admitted
+	(*RefusedApplication)(nil), // 41: interlock.v1.RefusedApplication
+	(*PendingMotion)(nil),      // 42: interlock.v1.PendingMotion
+	(*Notice)(nil),             // 43: interlock.v1.Notice
+	(*AgencyActivity)(nil),     // 44: interlock.v1.AgencyActivity
+	(*ServerActivity)(nil),     // 45: interlock.v1.ServerActivity
+	(*CeremonyStatus)(nil),     // 46: interlock.v1.CeremonyStatus
+	(*RegistryStatus)(nil),     // 47: interlock.v1.RegistryStatus
+	(*Command)(nil),            // 48: interlock.v1.Command
+	(*EndorseVersion)(nil),     // 49: interlock.v1.EndorseVersion
+	(*CeremonyMessage)(nil),    // 50: interlock.v1.CeremonyMessage
+	(*Lease)(nil),              // 51: interlock.v1.Lease
+	(*Usage)(nil),              // 52: interlock.v1.Usage
+	(*Tick)(nil),               // 53: interlock.v1.Tick
+	(*ProposeRequest)(nil),     // 54: interlock.v1.ProposeRequest
+	(*ProposeResponse)(nil),    // 55: interlock.v1.ProposeResponse
+	(*Genesis)(nil),            // 56: interlock.v1.Genesis
+	(*Ceremony)(nil),           // 57: interlock.v1.Ceremony
+	(*Grant)(nil),              // 58: interlock.v1.Grant
+	(*Account)(nil),            // 59: interlock.v1.Account
+	(*ServerDay)(nil),          // 60: interlock.v1.ServerDay
+	(*UsedInvitation)(nil),     // 61: interlock.v1.UsedInvitation
+	(*DayUsage)(nil),           // 62: interlock.v1.DayUsage
+	(*RecordEntry)(nil),        // 63: interlock.v1.RecordEntry
+	(*RegistryState)(nil),      // 64: interlock.v1.RegistryState
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: interlock.v1.Batch.entries:type_name -> interlock.v1.Entry
@@ -5411,81 +5458,82 @@ var file_wire_proto_depIdxs = []int32{
 	7,  // 16: interlock.v1.ServerChange.server:type_name -> interlock.v1.Server
 	9,  // 17: interlock.v1.OperatorChange.operator:type_name -> interlock.v1.Operator
 	14, // 18: interlock.v1.Motion.policy:type_name -> interlock.v1.Policy
-	28, // 19: interlock.v1.Motion.server:type_name -> interlock.v1.ServerChange
-	29, // 20: interlock.v1.Motion.operator:type_name -> interlock.v1.OperatorChange
-	30, // 21: interlock.v1.Motion.agency:type_name -> interlock.v1.AgencyChange
+	29, // 19: interlock.v1.Motion.server:type_name -> interlock.v1.ServerChange
+	30, // 20: interlock.v1.Motion.operator:type_name -> interlock.v1.OperatorChange
+	31, // 21: interlock.v1.Motion.agency:type_name -> interlock.v1.AgencyChange
 	27, // 22: interlock.v1.Motion.new_epoch:type_name -> interlock.v1.NewEpoch
-	26, // 23: interlock.v1.Motion.reshare:type_name -> interlock.v1.Reshare
-	31, // 24: interlock.v1.Decision.motion:type_name -> interlock.v1.Motion
-	32, // 25: interlock.v1.Decision.invitation:type_name -> interlock.v1.Invitation
-	33, // 26: interlock.v1.OperateRequest.decision:type_name -> interlock.v1.Decision
-	17, // 27: interlock.v1.RecordResponse.directory:type_name -> interlock.v1.SignedDirectory
-	46, // 28: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
-	20, // 29: interlock.v1.PendingApplication.application:type_name -> interlock.v1.Application
-	33, // 30: interlock.v1.PendingApplication.approvals:type_name -> interlock.v1.Decision
-	20, // 31: interlock.v1.Admitted.application:type_name -> interlock.v1.Application
-	33, // 32: interlock.v1.Admitted.approvals:type_name -> interlock.v1.Decision
-	33, // 33: interlock.v1.Admitted.suspension:type_name -> interlock.v1.Decision
-	24, // 34: interlock.v1.Admitted.evidence:type_name -> interlock.v1.Evidence
-	33, // 35: interlock.v1.RefusedApplication.decision:type_name -> interlock.v1.Decision
-	33, // 36: interlock.v1.PendingMotion.decision:type_name -> interlock.v1.Decision
-	7,  // 37: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
-	39, // 38: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Admitted
-	38, // 39: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
-	9,  // 40: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
-	11, // 41: interlock.v1.RegistryStatus.epochs:type_name -> interlock.v1.KeyEpoch
-	14, // 42: interlock.v1.RegistryStatus.policy:type_name -> interlock.v1.Policy
-	41, // 43: interlock.v1.RegistryStatus.motions:type_name -> interlock.v1.PendingMotion
-	32, // 44: interlock.v1.RegistryStatus.invitations:type_name -> interlock.v1.Invitation
-	42, // 45: interlock.v1.RegistryStatus.notices:type_name -> interlock.v1.Notice
-	43, // 46: interlock.v1.RegistryStatus.activity:type_name -> interlock.v1.AgencyActivity
-	44, // 47: interlock.v1.RegistryStatus.server_activity:type_name -> interlock.v1.ServerActivity
-	45, // 48: interlock.v1.RegistryStatus.ceremony:type_name -> interlock.v1.CeremonyStatus
-	20, // 49: interlock.v1.Command.application:type_name -> interlock.v1.Application
-	33, // 50: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
-	48, // 51: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
-	49, // 52: interlock.v1.Command.ceremony:type_name -> interlock.v1.CeremonyMessage
-	50, // 53: interlock.v1.Command.lease:type_name -> interlock.v1.Lease
-	52, // 54: interlock.v1.Command.tick:type_name -> interlock.v1.Tick
-	24, // 55: interlock.v1.Command.evidence:type_name -> interlock.v1.Evidence
-	16, // 56: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
-	51, // 57: interlock.v1.Tick.usage:type_name -> interlock.v1.Usage
-	47, // 58: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
-	7,  // 59: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
-	9,  // 60: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
-	49, // 61: interlock.v1.Ceremony.messages:type_name -> interlock.v1.CeremonyMessage
-	57, // 62: interlock.v1.Account.grants:type_name -> interlock.v1.Grant
-	32, // 63: interlock.v1.UsedInvitation.invitation:type_name -> interlock.v1.Invitation
-	51, // 64: interlock.v1.DayUsage.leased:type_name -> interlock.v1.Usage
-	20, // 65: interlock.v1.RecordEntry.application:type_name -> interlock.v1.Application
-	33, // 66: interlock.v1.RecordEntry.decision:type_name -> interlock.v1.Decision
-	24, // 67: interlock.v1.RecordEntry.evidence:type_name -> interlock.v1.Evidence
-	52, // 68: interlock.v1.RecordEntry.evaluated:type_name -> interlock.v1.Tick
-	61, // 69: interlock.v1.RecordEntry.leased:type_name -> interlock.v1.DayUsage
-	11, // 70: interlock.v1.RecordEntry.key:type_name -> interlock.v1.KeyEpoch
-	42, // 71: interlock.v1.RecordEntry.notice:type_name -> interlock.v1.Notice
-	55, // 72: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
-	39, // 73: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Admitted
-	38, // 74: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
-	16, // 75: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
-	17, // 76: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
-	40, // 77: interlock.v1.RegistryState.refused:type_name -> interlock.v1.RefusedApplication
-	7,  // 78: interlock.v1.RegistryState.servers:type_name -> interlock.v1.Server
-	9,  // 79: interlock.v1.RegistryState.operators:type_name -> interlock.v1.Operator
-	11, // 80: interlock.v1.RegistryState.epochs:type_name -> interlock.v1.KeyEpoch
-	14, // 81: interlock.v1.RegistryState.policy:type_name -> interlock.v1.Policy
-	41, // 82: interlock.v1.RegistryState.motions:type_name -> interlock.v1.PendingMotion
-	60, // 83: interlock.v1.RegistryState.invitations:type_name -> interlock.v1.UsedInvitation
-	42, // 84: interlock.v1.RegistryState.notices:type_name -> interlock.v1.Notice
-	17, // 85: interlock.v1.RegistryState.handovers:type_name -> interlock.v1.SignedDirectory
-	56, // 86: interlock.v1.RegistryState.ceremony:type_name -> interlock.v1.Ceremony
-	58, // 87: interlock.v1.RegistryState.accounts:type_name -> interlock.v1.Account
-	59, // 88: interlock.v1.RegistryState.days:type_name -> interlock.v1.ServerDay
-	89, // [89:89] is the sub-list for method output_type
-	89, // [89:89] is the sub-list for method input_type
-	89, // [89:89] is the sub-list for extension type_name
-	89, // [89:89] is the sub-list for extension extendee
-	0,  // [0:89] is the sub-list for field type_name
+	28, // 23: interlock.v1.Motion.retire_epoch:type_name -> interlock.v1.RetireEpoch
+	26, // 24: interlock.v1.Motion.reshare:type_name -> interlock.v1.Reshare
+	32, // 25: interlock.v1.Decision.motion:type_name -> interlock.v1.Motion
+	33, // 26: interlock.v1.Decision.invitation:type_name -> interlock.v1.Invitation
+	34, // 27: interlock.v1.OperateRequest.decision:type_name -> interlock.v1.Decision
+	17, // 28: interlock.v1.RecordResponse.directory:type_name -> interlock.v1.SignedDirectory
+	47, // 29: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
+	20, // 30: interlock.v1.PendingApplication.application:type_name -> interlock.v1.Application
+	34, // 31: interlock.v1.PendingApplication.approvals:type_name -> interlock.v1.Decision
+	20, // 32: interlock.v1.Admitted.application:type_name -> interlock.v1.Application
+	34, // 33: interlock.v1.Admitted.approvals:type_name -> interlock.v1.Decision
+	34, // 34: interlock.v1.Admitted.suspension:type_name -> interlock.v1.Decision
+	24, // 35: interlock.v1.Admitted.evidence:type_name -> interlock.v1.Evidence
+	34, // 36: interlock.v1.RefusedApplication.decision:type_name -> interlock.v1.Decision
+	34, // 37: interlock.v1.PendingMotion.decision:type_name -> interlock.v1.Decision
+	7,  // 38: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
+	40, // 39: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Admitted
+	39, // 40: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
+	9,  // 41: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
+	11, // 42: interlock.v1.RegistryStatus.epochs:type_name -> interlock.v1.KeyEpoch
+	14, // 43: interlock.v1.RegistryStatus.policy:type_name -> interlock.v1.Policy
+	42, // 44: interlock.v1.RegistryStatus.motions:type_name -> interlock.v1.PendingMotion
+	33, // 45: interlock.v1.RegistryStatus.invitations:type_name -> interlock.v1.Invitation
+	43, // 46: interlock.v1.RegistryStatus.notices:type_name -> interlock.v1.Notice
+	44, // 47: interlock.v1.RegistryStatus.activity:type_name -> interlock.v1.AgencyActivity
+	45, // 48: interlock.v1.RegistryStatus.server_activity:type_name -> interlock.v1.ServerActivity
+	46, // 49: interlock.v1.RegistryStatus.ceremony:type_name -> interlock.v1.CeremonyStatus
+	20, // 50: interlock.v1.Command.application:type_name -> interlock.v1.Application
+	34, // 51: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
+	49, // 52: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
+	50, // 53: interlock.v1.Command.ceremony:type_name -> interlock.v1.CeremonyMessage
+	51, // 54: interlock.v1.Command.lease:type_name -> interlock.v1.Lease
+	53, // 55: interlock.v1.Command.tick:type_name -> interlock.v1.Tick
+	24, // 56: interlock.v1.Command.evidence:type_name -> interlock.v1.Evidence
+	16, // 57: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
+	52, // 58: interlock.v1.Tick.usage:type_name -> interlock.v1.Usage
+	48, // 59: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
+	7,  // 60: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
+	9,  // 61: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
+	50, // 62: interlock.v1.Ceremony.messages:type_name -> interlock.v1.CeremonyMessage
+	58, // 63: interlock.v1.Account.grants:type_name -> interlock.v1.Grant
+	33, // 64: interlock.v1.UsedInvitation.invitation:type_name -> interlock.v1.Invitation
+	52, // 65: interlock.v1.DayUsage.leased:type_name -> interlock.v1.Usage
+	20, // 66: interlock.v1.RecordEntry.application:type_name -> interlock.v1.Application
+	34, // 67: interlock.v1.RecordEntry.decision:type_name -> interlock.v1.Decision
+	24, // 68: interlock.v1.RecordEntry.evidence:type_name -> interlock.v1.Evidence
+	53, // 69: interlock.v1.RecordEntry.evaluated:type_name -> interlock.v1.Tick
+	62, // 70: interlock.v1.RecordEntry.leased:type_name -> interlock.v1.DayUsage
+	11, // 71: interlock.v1.RecordEntry.key:type_name -> interlock.v1.KeyEpoch
+	43, // 72: interlock.v1.RecordEntry.notice:type_name -> interlock.v1.Notice
+	56, // 73: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
+	40, // 74: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Admitted
+	39, // 75: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
+	16, // 76: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
+	17, // 77: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
+	41, // 78: interlock.v1.RegistryState.refused:type_name -> interlock.v1.RefusedApplication
+	7,  // 79: interlock.v1.RegistryState.servers:type_name -> interlock.v1.Server
+	9,  // 80: interlock.v1.RegistryState.operators:type_name -> interlock.v1.Operator
+	11, // 81: interlock.v1.RegistryState.epochs:type_name -> interlock.v1.KeyEpoch
+	14, // 82: interlock.v1.RegistryState.policy:type_name -> interlock.v1.Policy
+	42, // 83: interlock.v1.RegistryState.motions:type_name -> interlock.v1.PendingMotion
+	61, // 84: interlock.v1.RegistryState.invitations:type_name -> interlock.v1.UsedInvitation
+	43, // 85: interlock.v1.RegistryState.notices:type_name -> interlock.v1.Notice
+	17, // 86: interlock.v1.RegistryState.handovers:type_name -> interlock.v1.SignedDirectory
+	57, // 87: interlock.v1.RegistryState.ceremony:type_name -> interlock.v1.Ceremony
+	59, // 88: interlock.v1.RegistryState.accounts:type_name -> interlock.v1.Account
+	60, // 89: interlock.v1.RegistryState.days:type_name -> interlock.v1.ServerDay
+	90, // [90:90] is the sub-list for method output_type
+	90, // [90:90] is the sub-list for method input_type
+	90, // [90:90] is the sub-list for extension type_name
+	90, // [90:90] is the sub-list for extension extendee
+	0,  // [0:90] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -5493,7 +5541,7 @@ func file_wire_proto_init() {
 	if File_wire_proto != nil {
 		return
 	}
-	file_wire_proto_msgTypes[31].OneofWrappers = []any{
+	file_wire_proto_msgTypes[32].OneofWrappers = []any{
 		(*Motion_Policy)(nil),
 		(*Motion_Server)(nil),
 		(*Motion_Operator)(nil),
@@ -5502,7 +5550,7 @@ func file_wire_proto_init() {
 		(*Motion_RetireEpoch)(nil),
 		(*Motion_Reshare)(nil),
 	}
-	file_wire_proto_msgTypes[47].OneofWrappers = []any{
+	file_wire_proto_msgTypes[48].OneofWrappers = []any{
 		(*Command_Application)(nil),
 		(*Command_Decision)(nil),
 		(*Command_Endorse)(nil),
@@ -5511,7 +5559,7 @@ func file_wire_proto_init() {
 		(*Command_Tick)(nil),
 		(*Command_Evidence)(nil),
 	}
-	file_wire_proto_msgTypes[62].OneofWrappers = []any{
+	file_wire_proto_msgTypes[63].OneofWrappers = []any{
 		(*RecordEntry_Application)(nil),
 		(*RecordEntry_Decision)(nil),
 		(*RecordEntry_Evidence)(nil),
@@ -5526,7 +5574,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   64,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -292,7 +292,7 @@ func TestANewEpochReplacesTheOldOne(t *testing.T) {
 	for i := range n.servers {
 		n.awaitKept(i, "epoch-1-generation-1.age", "epoch-2-generation-1.age")
 	}
-	n.moved(&wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: 1}})
+	n.moved(&wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: &wire.RetireEpoch{Epoch: 1}}})
 	for i := range n.servers {
 		n.awaitKept(i, "epoch-2-generation-1.age")
 	}

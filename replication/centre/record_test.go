@@ -171,7 +171,7 @@ func TestEveryKindOfEntryIsASentence(t *testing.T) {
 		{decision(&wire.Decision{Verb: uint32(registry.Suspend), Agency: "denver-pd", Reason: "key\x1b[2Jlost"}), "alice suspended denver-pd: key\ufffd[2Jlost"},
 		{decision(&wire.Decision{Verb: uint32(registry.Clear), Agency: "denver-pd"}), "alice ended the throttling of denver-pd"},
 		{decision(&wire.Decision{Verb: uint32(registry.Invite), Invitation: &wire.Invitation{Label: "Denver", Expires: 20000}}), "alice invited Denver until 2024-10-04"},
-		{decision(&wire.Decision{Verb: uint32(registry.Move), Motion: &wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: 3}}}), "alice moved to retire key epoch 3"},
+		{decision(&wire.Decision{Verb: uint32(registry.Move), Motion: &wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: &wire.RetireEpoch{Epoch: 3}}}}), "alice moved to retire key epoch 3"},
 		{&wire.RecordEntry{Of: &wire.RecordEntry_Evidence{Evidence: &wire.Evidence{First: &wire.Head{Author: "denver-pd", Number: 9}}}}, "denver-pd signed two different feeds of 9 entries"},
 		{&wire.RecordEntry{Of: &wire.RecordEntry_Evaluated{Evaluated: &wire.Tick{Server: 2, Day: 20000, Usage: []*wire.Usage{{Agency: "denver-pd", Elements: 5}}}}}, "server 2 evaluated, until 2024-10-04: denver-pd 5"},
 		{&wire.RecordEntry{Of: &wire.RecordEntry_Leased{Leased: &wire.DayUsage{Day: 20000, Leased: []*wire.Usage{{Agency: "denver-pd", Elements: 5}}}}}, "leased to all servers on 2024-10-04: denver-pd 5"},

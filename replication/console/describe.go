@@ -80,7 +80,7 @@ func titleOf(s *centre.Status, m *wire.Motion) string {
 	case *wire.Motion_NewEpoch:
 		return "Make a new token key"
 	case *wire.Motion_RetireEpoch:
-		return fmt.Sprintf("Retire key epoch %d", of.RetireEpoch)
+		return fmt.Sprintf("Retire key epoch %d", of.RetireEpoch.GetEpoch())
 	case *wire.Motion_Reshare:
 		return "Share the token key anew"
 	}

@@ -153,7 +153,7 @@ func buildRetire(v *visit, q url.Values) (*wire.Motion, error) {
 	if err := confirmed(q, fmt.Sprintf("epoch %d", e)); err != nil {
 		return nil, err
 	}
-	return &wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: uint32(e)}}, nil
+	return &wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: &wire.RetireEpoch{Epoch: uint32(e)}}}, nil
 }
 
 func operatorAddFields(*visit, url.Values) []field {

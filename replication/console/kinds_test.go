@@ -55,7 +55,7 @@ func TestEachFormPutsTheMotionThatItSays(t *testing.T) {
 		"operator-roles":   {[]string{"operator", haddad, "role", "audit", "role", "operations"}, "Give operator k-haddad other roles", func(m *wire.Motion) bool { return m.GetOperator().Operator.Roles == 6 }},
 		"operator-remove":  {[]string{"operator", haddad, "confirm", "k-haddad"}, "End the roles of operator k-haddad", func(m *wire.Motion) bool { return m.GetOperator().Remove }},
 		"new-epoch":        {nil, "Make a new token key", func(m *wire.Motion) bool { return m.GetNewEpoch() != nil }},
-		"retire-epoch":     {[]string{"epoch", "1", "confirm", "epoch 1"}, "Retire key epoch 1", func(m *wire.Motion) bool { return m.GetRetireEpoch() == 1 }},
+		"retire-epoch":     {[]string{"epoch", "1", "confirm", "epoch 1"}, "Retire key epoch 1", func(m *wire.Motion) bool { return m.GetRetireEpoch().GetEpoch() == 1 }},
 		"reshare":          {[]string{"threshold", "2"}, "Share the token key anew", func(m *wire.Motion) bool { return m.GetReshare().GetThreshold() == 2 }},
 	} {
 		before := len(w.hub.copied().Motions)

@@ -92,14 +92,6 @@ func inAWhile(d time.Duration) string {
 	return many(int((d+time.Minute-1)/time.Minute), "minute", "minutes")
 }
 
-// orNone is text, or a word for its absence.
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
-}
-
 // days writes a number of days where 0 means no limit.
 func days(n int, none string) string {
 	if n == 0 {

@@ -85,7 +85,7 @@ func DescribeMotion(m *wire.Motion) string {
 	case *wire.Motion_NewEpoch:
 		return "make a new token key" + thresholdText(of.NewEpoch.GetThreshold())
 	case *wire.Motion_RetireEpoch:
-		return fmt.Sprintf("retire key epoch %d", of.RetireEpoch)
+		return fmt.Sprintf("retire key epoch %d", of.RetireEpoch.GetEpoch())
 	case *wire.Motion_Reshare:
 		return "make new shares of the token key" + thresholdText(of.Reshare.GetThreshold())
 	}

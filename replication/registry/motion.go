@@ -95,7 +95,7 @@ func (d *draft) carry(m *wire.Motion) error {
 	case *wire.Motion_NewEpoch:
 		return d.newEpoch(int(of.NewEpoch.GetThreshold()))
 	case *wire.Motion_RetireEpoch:
-		return d.retire(of.RetireEpoch)
+		return d.retire(of.RetireEpoch.GetEpoch())
 	case *wire.Motion_Reshare:
 		return d.reshare(int(of.Reshare.GetThreshold()))
 	}

@@ -34,7 +34,7 @@ func newEpoch(threshold uint32) *wire.Motion {
 }
 
 func retires(epoch uint32) *wire.Motion {
-	return &wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: epoch}}
+	return &wire.Motion{Of: &wire.Motion_RetireEpoch{RetireEpoch: &wire.RetireEpoch{Epoch: epoch}}}
 }
 
 func reshares(threshold uint32) *wire.Motion {
