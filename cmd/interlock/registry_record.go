@@ -2,20 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
-	"interlock/protocol/directory"
 	"interlock/protocol/invitation"
 	"interlock/protocol/wire"
 	"interlock/replication/centre"
-	"interlock/replication/record"
 )
 
 type registryInviteCmd struct {
@@ -113,67 +108,4 @@ func (c recordExportCmd) Run(ctx context.Context, out io.Writer) error {
 		fmt.Fprintf(out, "%d entries are in %s. Verify them anywhere: interlock audit verify %s --network network.toml\n", written, c.File, c.File)
 		return f.Sync()
 	})
-}
-
-// auditCmd is the auditor's: it needs no registry, only files.
-type auditCmd struct {
-	Verify auditVerifyCmd `cmd:"" help:"Verify an exported record: signatures, completeness, and that it continues what was verified before."`
-}
-
-type auditVerifyCmd struct {
-	File    string   `arg:"" type:"existingfile" help:"The exported record."`
-	Network string   `required:"" type:"path" help:"The network file, from the founding."`
-	Kept    []string `placeholder:"SIZE:ROOT" help:"A head that an earlier verification printed; the record must continue it."`
-	Print   bool     `help:"Print every entry."`
-}
-
-func (c auditVerifyCmd) Run(out io.Writer) (err error) {
-	b, err := os.ReadFile(c.Network)
-	if err != nil {
-		return err
-	}
-	network, err := directory.ParseNetwork(b)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Network, err)
-	}
-	a := record.Audit{Authenticate: centre.Authenticate(network)}
-	for _, text := range c.Kept {
-		h, err := parseHead(text)
-		if err != nil {
-			return err
-		}
-		a.Kept = append(a.Kept, h)
-	}
-	names := func(p wire.Peer) string { return "operator " + p.String() }
-	if c.Print {
-		a.Visit = func(index uint64, entry []byte) error {
-			_, err := fmt.Fprintf(out, "%d  %s\n", index, entryLine(entry, names))
-			return err
-		}
-	}
-	f, err := os.Open(c.File)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	header, err := record.ReadExport(f, a)
-	if err != nil {
-		return fmt.Errorf("the record does not verify: %w", err)
-	}
-	fmt.Fprintf(out, "The record of %s verifies: %d entries, signed by enough of its servers.\nKeep this head for the next time: %s\n",
-		network.Name, header.Head.Size, headText(header.Head))
-	return nil
-}
-
-func headText(h record.Head) string { return fmt.Sprintf("%d:%x", h.Size, h.Root[:]) }
-
-func parseHead(text string) (h record.Head, err error) {
-	size, root, ok := strings.Cut(text, ":")
-	b, hexErr := hex.DecodeString(root)
-	h.Size, err = strconv.ParseUint(size, 10, 64)
-	if !ok || err != nil || hexErr != nil || len(b) != len(h.Root) {
-		return h, fmt.Errorf("--kept %q: want SIZE:ROOT as an earlier verification printed it", text)
-	}
-	copy(h.Root[:], b)
-	return h, nil
 }
