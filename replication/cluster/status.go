@@ -38,7 +38,7 @@ func (c *Cluster) standing() Standing {
 	switch me, ok := member(configuration, c.layer.self); {
 	case !ok || turnedAway:
 		return Removed
-	case me.Suffrage != raft.Voter:
+	case me.Suffrage != raft.Voter || p.stage == joining && c.raft.AppliedIndex() < p.floor:
 		return Following // what it receives first are configurations of long ago
 	}
 	return Voting
