@@ -73,11 +73,11 @@ func TestAPacketTakesItsTime(t *testing.T) {
 		f := newFake(t, 1, Weather{Delay: 30 * time.Millisecond})
 		f.sends()
 		f.lasts(29 * time.Millisecond)
-		if got := f.arrived; got != 0 {
+		if got := f.count(); got != 0 {
 			t.Errorf("%d packets arrived after 29 ms, want none", got)
 		}
 		f.lasts(time.Millisecond)
-		if got := f.arrived; got != 1 {
+		if got := f.count(); got != 1 {
 			t.Errorf("%d packets arrived after 30 ms, want 1", got)
 		}
 	})
@@ -95,8 +95,8 @@ func TestACutIsOneWayUntilItIsHealed(t *testing.T) {
 		f.network.Heal()
 		f.sends()
 		f.lasts(time.Millisecond)
-		if got, want := f.network.Counts(), (Counts{UDP: 2, Cut: 1}); got != want || f.arrived != 2 {
-			t.Errorf("%d arrived, counts %+v, want 2 and %+v", f.arrived, got, want)
+		if got, want := f.network.Counts(), (Counts{UDP: 2, Cut: 1}); got != want || f.count() != 2 {
+			t.Errorf("%d arrived, counts %+v, want 2 and %+v", f.count(), got, want)
 		}
 	})
 }
@@ -107,7 +107,7 @@ type fake struct {
 	t        *testing.T
 	network  *Network
 	from, to netip.Addr
-	arrived  int // written by timers, read when all is idle
+	arrived  int // owned by the network's mutex
 	ended    chan struct{}
 }
 
@@ -139,6 +139,13 @@ func (f *fake) sends() {
 func (f *fake) lasts(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
+}
+
+// count is how many packets have arrived.
+func (f *fake) count() int {
+	f.network.mu.Lock()
+	defer f.network.mu.Unlock()
+	return f.arrived
 }
 
 func (f *fake) Read([]byte) (int, error) {
