@@ -118,6 +118,7 @@ require (
 require github.com/bwesterb/go-ristretto v1.2.4 // indirect
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/boombuler/barcode v1.1.0
 	github.com/hashicorp/raft-wal v0.4.0
 	github.com/pquerna/otp v1.5.0
@@ -125,7 +126,6 @@ require (
 )
 
 require (
-	github.com/anishathalye/porcupine v1.3.1 // indirect
 	github.com/benbjohnson/immutable v0.4.0 // indirect
 	github.com/coreos/etcd v3.3.27+incompatible // indirect
 	github.com/coreos/go-systemd v0.0.0-20191104093116-d3cd4ed1dbcf // indirect

@@ -144,14 +144,17 @@ func TestTheKeyboardAloneIsEnough(t *testing.T) {
 	w := open(t)
 	b := browser.Open(t)
 	b.Page(w.url + "/")
+	b.AwaitValue("document.activeElement.id", "name") // before that, keys go nowhere
 	b.Press("m.okafor\t" + password + "\r")
 	b.AwaitText("No cases yet")
+	b.AwaitValue("document.readyState", "complete")
 	b.Press("\t")
 	if got := browser.Value[string](b, "document.activeElement.textContent"); got != "Skip to the content" {
 		t.Errorf("the first stop is %q, want the way past the bar", got)
 	}
 	b.Press("\r\t\r") // to the content, to its first link, and through it
 	b.AwaitText("Open the case")
+	b.AwaitValue("document.activeElement.id", "number")
 	b.Press("DPD-1\tA title\r")
 	b.AwaitText("Add to this case")
 	if got := browser.Value[float64](b, `(document.querySelector("#text").focus(), parseFloat(getComputedStyle(document.activeElement).outlineWidth))`); got < 2 {
