@@ -31,6 +31,7 @@ const patience = 60 * time.Second
 // logs on disk.
 type testnet struct {
 	t         testing.TB
+	mirror    func(*wire.Command) // told what propose proposes; nil for nobody
 	timing    Timing
 	genesis   *wire.Genesis
 	hash      directory.GenesisHash
@@ -353,6 +354,9 @@ func (n *testnet) carry(at int, change *wire.ServerChange) {
 
 func (n *testnet) propose(at int, c *wire.Command) uint64 {
 	n.t.Helper()
+	if n.mirror != nil {
+		n.mirror(c)
+	}
 	index, err := n.clusters[at].Propose(n.ctx(), c)
 	if err != nil {
 		n.t.Fatal(err)
