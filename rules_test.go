@@ -95,7 +95,7 @@ func TestEachBigDependencyHasOneRoom(t *testing.T) {
 		"github.com/nyaruka/phonenumbers":               {"protocol/identifier"},
 		"github.com/jhillyerd/enmime":                   {"node/intake"},
 		"github.com/pelletier/go-toml":                  {"protocol/settings"},
-		"html/template":                                 {"node/web", "replication/console"},
+		"html/template":                                 {"protocol/pages", "node/web", "replication/console"},
 		"golang.org/x/crypto/argon2":                    {"node/desk"},
 		"golang.org/x/mod":                              {"replication/record"},
 		"github.com/prometheus/":                        {"replication/metrics"},

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,6 +13,7 @@ import (
 	"interlock/node/control"
 	"interlock/node/web"
 	"interlock/protocol/identifier"
+	"interlock/protocol/pages"
 )
 
 // closing is how long open requests may take to end when the node closes.
@@ -32,13 +31,13 @@ func (n *Node) Serve() (string, error) {
 		return "", fmt.Errorf("region: %w", err)
 	}
 	w := n.o.Config.Web
-	pages, err := web.New(web.Options{
+	officers, err := web.New(web.Options{
 		Desk: n.desk, Region: region, Origin: origin, TrustedProxy: w.proxy(origin), Log: n.o.Log, Clock: time.Now,
 	})
 	if err != nil {
 		return "", err
 	}
-	l, err := web.Listen(w.Listen)
+	l, err := pages.Listen(w.Listen)
 	if err != nil {
 		return "", fmt.Errorf("web.listen %s: %w", w.Listen, err)
 	}
@@ -46,7 +45,7 @@ func (n *Node) Serve() (string, error) {
 	if err != nil {
 		return "", errors.Join(err, l.Close())
 	}
-	n.serve(web.Server(pages), func(s *http.Server) error {
+	n.serve(pages.Server(officers), func(s *http.Server) error {
 		if w.Certificate == "" {
 			return s.Serve(l)
 		}
@@ -73,8 +72,6 @@ func (w Web) proxy(origin *url.URL) netip.Prefix {
 // serve runs one server until the node closes.
 func (n *Node) serve(s *http.Server, run func(*http.Server) error) {
 	s.BaseContext = func(net.Listener) context.Context { return n.ctx }
-	// What net/http would log names officers' addresses, and what browsers sent.
-	s.ErrorLog = log.New(io.Discard, "", 0)
 	n.tasks.Go(func() {
 		if err := run(s); !errors.Is(err, http.ErrServerClosed) {
 			n.failed <- err

@@ -6,6 +6,7 @@ import (
 	"interlock/crypto/token"
 	"interlock/node/alert"
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // alertView is one alert and what to do about it.
@@ -21,7 +22,7 @@ type alertView struct {
 	CaseTitle    string
 	Grounds      []groundLine
 	Count        string
-	Raised       moment
+	Raised       pages.Moment
 	Handling     string
 	Rule         string
 }
@@ -36,7 +37,7 @@ func (s *site) alertPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 		Path: alertPath(l), Seen: l.Seen, SeenBy: officers(l.SeenBy),
 		Agency: l.Agency.Name, Jurisdiction: l.Agency.Jurisdiction, Contact: l.Agency.Contact,
 		CasePath: casePath(l.Case.ID), CaseNumber: l.Case.Number, CaseTitle: l.Case.Title,
-		Count: many(l.Total, "identifier", "identifiers"), Raised: s.at(l.Raised),
+		Count: pages.Many(l.Total, "identifier", "identifiers"), Raised: s.at(l.Raised),
 		Handling: strict.String(), Rule: handlingRule(strict),
 	}
 	for _, g := range l.Grounds {

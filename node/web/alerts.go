@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // inboxView is the officer's alerts, or what an absence of them means.
@@ -23,7 +24,7 @@ type alertCard struct {
 	CaseNumber, CaseTitle string
 	Grounds               []groundLine
 	More                  string // how many others
-	Raised                moment
+	Raised                pages.Moment
 	Handling              string
 }
 
@@ -32,7 +33,7 @@ type groundLine struct {
 	Kind, Value string
 	Handling    string
 	Rule        string
-	At          moment
+	At          pages.Moment
 }
 
 // shownGrounds is how many identifiers a card names.
@@ -72,7 +73,7 @@ func (s *site) card(l desk.AlertLine) alertCard {
 	}
 	for i, g := range l.Grounds {
 		if i == shownGrounds {
-			card.More = "and " + many(l.Total-i, "other", "others")
+			card.More = "and " + pages.Many(l.Total-i, "other", "others")
 			break
 		}
 		card.Grounds = append(card.Grounds, s.ground(g))

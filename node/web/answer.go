@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // What came of a form, as it travels to the page that the form leads to: in a
@@ -25,10 +26,10 @@ type answer struct {
 	Coverage coverage // where none did, what that means
 }
 
-func (c cookies) answerName() string { return c.name + "-said" }
+func (s *site) answerName() string { return s.cookies.Prefix + "-said" }
 
 func (s *site) giveAnswer(w http.ResponseWriter, value string) {
-	http.SetCookie(w, s.cookies.cookie(s.cookies.answerName(), value))
+	http.SetCookie(w, s.cookies.Cookie(s.answerName(), value))
 }
 
 func (s *site) giveSaved(w http.ResponseWriter, saved desk.Saved, alerts int) {
@@ -37,14 +38,11 @@ func (s *site) giveSaved(w http.ResponseWriter, saved desk.Saved, alerts int) {
 
 // takeAnswer returns what the last form came to, once.
 func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request) *answer {
-	cookie, err := r.Cookie(s.cookies.answerName())
+	cookie, err := r.Cookie(s.answerName())
 	if err != nil {
 		return nil
 	}
-	gone := s.cookies.cookie(s.cookies.answerName(), "")
-	gone.MaxAge = -1
-	http.SetCookie(w, gone)
-
+	s.cookies.Take(w, s.answerName())
 	switch cookie.Value {
 	case answerNote:
 		return &answer{Text: "The note is saved."}
@@ -67,7 +65,7 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request) *answer {
 
 // savedAnswer says what became of identifiers, and what is known by it.
 func (s *site) savedAnswer(saved desk.Saved, alerts int) *answer {
-	a := &answer{Text: many(saved.Added, "identifier", "identifiers") + " saved", Match: alerts > 0}
+	a := &answer{Text: pages.Many(saved.Added, "identifier", "identifiers") + " saved", Match: alerts > 0}
 	switch {
 	case saved.Added == 0 && saved.Already == 0:
 		a.Text = "Saved, without identifiers."
@@ -75,7 +73,7 @@ func (s *site) savedAnswer(saved desk.Saved, alerts int) *answer {
 	case saved.Already == 1:
 		a.Text += ", 1 was already held"
 	case saved.Already > 1:
-		a.Text += ", " + grouped(saved.Already) + " were already held"
+		a.Text += ", " + pages.Grouped(saved.Already) + " were already held"
 	}
 	a.Text += "."
 	if saved.Waiting > 0 {
@@ -84,11 +82,11 @@ func (s *site) savedAnswer(saved desk.Saved, alerts int) *answer {
 			verb = "waits"
 		}
 		a.More = append(a.More, fmt.Sprintf("%s %s for the registry, and will be compared as soon as it answers. There is nothing for you to do.",
-			grouped(saved.Waiting), verb))
+			pages.Grouped(saved.Waiting), verb))
 	}
 	switch {
 	case alerts > 0:
-		a.More = append(a.More, many(alerts, "alert", "alerts")+" came of it: read it before you take the next step in this case.")
+		a.More = append(a.More, pages.Many(alerts, "alert", "alerts")+" came of it: read it before you take the next step in this case.")
 	case saved.Added > saved.Waiting:
 		a.Coverage = s.coverage()
 	}

@@ -7,13 +7,14 @@ import (
 
 	"interlock/node/casefile"
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // caseView is one case with what it holds.
 type caseView struct {
 	Path, Number, Title string
 	Officers            string
-	Opened              moment
+	Opened              pages.Moment
 	Said                *answer // what came of the form that led here
 	Problem             *notice // with what was pasted
 	NoteProblem         *notice // with the note
@@ -40,7 +41,7 @@ type holdingLine struct {
 type noteLine struct {
 	Number uint64
 	By     casefile.OfficerName
-	At     moment
+	At     pages.Moment
 	Text   string
 }
 
@@ -80,16 +81,16 @@ func (s *site) caseView(r *http.Request, v visitor) (caseView, error) {
 	}
 	view := caseView{
 		Path: casePath(id), Number: f.Number, Title: f.Title, Officers: officers(f.Officers), Opened: s.at(f.Opened),
-		Upload: megabytes(MaxUpload), MostBytes: MaxUpload, Alerts: s.caseAlertsView(f), Total: many(f.Total, "identifier", "identifiers"),
+		Upload: megabytes(MaxUpload), MostBytes: MaxUpload, Alerts: s.caseAlertsView(f), Total: pages.Many(f.Total, "identifier", "identifiers"),
 	}
 	for _, h := range f.Holdings {
 		view.Holdings = append(view.Holdings, holding(h))
 	}
 	if n := waitingOf(f); n > 0 {
-		view.Waiting = grouped(n)
+		view.Waiting = pages.Grouped(n)
 	}
 	if rest := f.Total - len(f.Holdings); rest > 0 {
-		view.More = grouped(rest)
+		view.More = pages.Grouped(rest)
 	}
 	for i := len(f.Notes) - 1; i >= 0; i-- {
 		n := f.Notes[i]
@@ -106,7 +107,7 @@ func holding(h casefile.Holding) holdingLine {
 		line.From = place(h.Sightings[0])
 	}
 	if more := h.Seen - 1; more > 0 {
-		line.Elsewhere = "and " + many(more, "other place", "other places")
+		line.Elsewhere = "and " + pages.Many(more, "other place", "other places")
 	}
 	return line
 }
@@ -116,7 +117,7 @@ func place(at casefile.Sighting) string {
 	if at.Line == 0 {
 		return at.Source.Name
 	}
-	return fmt.Sprintf("%s, line %s", at.Source.Name, grouped(at.Line))
+	return fmt.Sprintf("%s, line %s", at.Source.Name, pages.Grouped(at.Line))
 }
 
 func officers(names []casefile.OfficerName) string {

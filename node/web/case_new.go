@@ -5,6 +5,7 @@ import (
 
 	"interlock/node/casefile"
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // newCaseView is the form that opens a case.
@@ -28,7 +29,7 @@ func (s *site) newCasePage(w http.ResponseWriter, r *http.Request, v visitor) er
 }
 
 func (s *site) newCase(w http.ResponseWriter, r *http.Request, v visitor) error {
-	if err := readForm(r); err != nil {
+	if err := pages.ReadForm(r); err != nil {
 		return err
 	}
 	n := casefile.NewCase{Number: r.PostFormValue("number"), Title: r.PostFormValue("title")}

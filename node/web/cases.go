@@ -6,6 +6,7 @@ import (
 
 	"interlock/node/casefile"
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // casesView is the list of the officer's cases.
@@ -19,7 +20,7 @@ type caseLine struct {
 	Identifiers         string
 	Alerts              string // empty without any
 	Unseen              string // empty without any
-	Opened              moment
+	Opened              pages.Moment
 }
 
 func (s *site) cases(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -34,13 +35,13 @@ func (s *site) cases(w http.ResponseWriter, r *http.Request, v visitor) error {
 	for _, l := range lines {
 		line := caseLine{
 			Path: casePath(l.ID), Number: l.Number, Title: l.Title,
-			Identifiers: grouped(l.Identifiers), Opened: s.at(l.Opened),
+			Identifiers: pages.Grouped(l.Identifiers), Opened: s.at(l.Opened),
 		}
 		if l.Alerts > 0 {
-			line.Alerts = grouped(l.Alerts)
+			line.Alerts = pages.Grouped(l.Alerts)
 		}
 		if l.Unseen > 0 {
-			line.Unseen = grouped(l.Unseen) + " not seen"
+			line.Unseen = pages.Grouped(l.Unseen) + " not seen"
 		}
 		view.Lines = append(view.Lines, line)
 	}

@@ -8,6 +8,7 @@ import (
 	"interlock/node/casefile"
 	"interlock/node/desk"
 	"interlock/node/intake"
+	"interlock/protocol/pages"
 )
 
 // checkView is what was found, before it is saved.
@@ -92,7 +93,7 @@ func (s *site) checkView(v visitor, id casefile.CaseID, names []string, left map
 	if len(view.Drafts) == 0 {
 		return checkView{}, errAllGone
 	}
-	view.Found = many(total, "identifier", "identifiers")
+	view.Found = pages.Many(total, "identifier", "identifiers")
 	return view, nil
 }
 
@@ -109,19 +110,19 @@ func draftOf(d desk.Draft, left map[string]bool) draftView {
 		key := fmt.Sprintf("%s:%d", d.ID, i)
 		line := draftLine{
 			Key: key, Kind: kindName(l.Identifier.Kind()), Value: l.Identifier.Value(),
-			Line: grouped(l.First), Held: l.AlreadyHeld, Left: left[key],
+			Line: pages.Grouped(l.First), Held: l.AlreadyHeld, Left: left[key],
 		}
 		if l.Count > 1 {
-			line.Count = grouped(l.Count) + " times"
+			line.Count = pages.Grouped(l.Count) + " times"
 		}
 		view.Lines = append(view.Lines, line)
 	}
-	view.Summary = many(len(d.Lines), "identifier", "identifiers")
+	view.Summary = pages.Many(len(d.Lines), "identifier", "identifiers")
 	if held > 0 {
-		view.Summary += ", " + grouped(held) + " already held by this case"
+		view.Summary += ", " + pages.Grouped(held) + " already held by this case"
 	}
 	if rest := len(d.Lines) - shownLines; rest > 0 {
-		view.More = grouped(rest)
+		view.More = pages.Grouped(rest)
 	}
 	view.Problems = problems(d.Problems)
 	return view
@@ -132,10 +133,10 @@ func problems(list []intake.Problem) []string {
 	var lines []string
 	for i, p := range list {
 		if i == shownProblems {
-			return append(lines, "And "+many(len(list)-i, "other place", "other places")+" like these.")
+			return append(lines, "And "+pages.Many(len(list)-i, "other place", "other places")+" like these.")
 		}
 		if p.Line > 0 {
-			lines = append(lines, fmt.Sprintf("Line %s: %s", grouped(p.Line), p.Sentence))
+			lines = append(lines, fmt.Sprintf("Line %s: %s", pages.Grouped(p.Line), p.Sentence))
 		} else {
 			lines = append(lines, p.Sentence)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"interlock/node/desk"
 	"interlock/protocol/directory"
+	"interlock/protocol/pages"
 )
 
 // coverage is what the absence of an alert means: whose entries this node has
@@ -34,19 +35,19 @@ func (s *site) coverageOf(n desk.NetworkStatus) coverage {
 	}
 	if n.Renewal.UnderWay() {
 		c.Missing = append(c.Missing, fmt.Sprintf("The registry has a new token key: %s of %s of this agency are compared under it so far.",
-			grouped(n.Renewal.Done), many(n.Renewal.Of, "identifier", "identifiers")))
+			pages.Grouped(n.Renewal.Done), pages.Many(n.Renewal.Of, "identifier", "identifiers")))
 	}
 	for _, m := range n.Members {
 		switch name := m.Agency.Name; {
 		case m.Agency.Status == directory.Suspended:
 			c.Missing = append(c.Missing, name+": suspended from the network, not compared.")
 		case m.Connected && m.Have >= m.Head:
-			c.Checked = append(c.Checked, fmt.Sprintf("%s: all it has announced (%s).", name, many(m.Have, "entry", "entries")))
+			c.Checked = append(c.Checked, fmt.Sprintf("%s: all it has announced (%s).", name, pages.Many(m.Have, "entry", "entries")))
 		case m.Connected:
-			c.Missing = append(c.Missing, fmt.Sprintf("%s: %s of %s have arrived so far.", name, grouped(m.Have), many(m.Head, "entry", "entries")))
+			c.Missing = append(c.Missing, fmt.Sprintf("%s: %s of %s have arrived so far.", name, pages.Grouped(m.Have), pages.Many(m.Head, "entry", "entries")))
 		default:
 			c.Missing = append(c.Missing, fmt.Sprintf("%s: not connected%s. Compared up to entry %s; what it announced since is not here.",
-				name, s.since(m), grouped(m.Have)))
+				name, s.since(m), pages.Grouped(m.Have)))
 		}
 	}
 	if len(n.Members) == 0 {
@@ -68,7 +69,7 @@ const mostWaiting = 1000
 
 func waiting(n desk.NetworkStatus) string {
 	if n.Waiting >= mostWaiting {
-		return "More than " + grouped(mostWaiting-1) + " identifiers"
+		return "More than " + pages.Grouped(mostWaiting-1) + " identifiers"
 	}
-	return many(n.Waiting, "identifier", "identifiers")
+	return pages.Many(n.Waiting, "identifier", "identifiers")
 }

@@ -1,30 +1,25 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
-// The rhythm of a stream.
-const (
-	heartbeat = 20 * time.Second // a sign of life, and a look whether the session still lives
-	settling  = 2 * time.Second  // of quiet after alerts, before the whole list is sent again
-	writeTime = 10 * time.Second // for one event; a browser that takes longer is gone
-)
+// settling is how long it is quiet after alerts before the whole list is sent
+// again.
+const settling = 2 * time.Second
 
 // listener writes one stream of events (HTML Living Standard §9.2).
 type listener struct {
 	site    *site
 	visitor visitor
 	inbox   bool // the page shows the whole inbox
-	w       http.ResponseWriter
-	control *http.ResponseController
+	stream  *pages.Stream
 }
 
 // events tells a page what happens while it is open: "count" (the number of
@@ -35,10 +30,7 @@ type listener struct {
 // Nothing is lost between the page and its stream: the stream listens first
 // and then sends what is there now, every time it is opened.
 func (s *site) events(w http.ResponseWriter, r *http.Request) {
-	l := &listener{site: s, inbox: r.URL.Query().Has("inbox"), w: w, control: http.NewResponseController(w)}
-	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	w.Header().Set("X-Accel-Buffering", "no") // a proxy in front must not hold events back
-	w.WriteHeader(http.StatusOK)
+	l := &listener{site: s, inbox: r.URL.Query().Has("inbox"), stream: pages.NewStream(w)}
 
 	var err error
 	if l.visitor, err = s.visitor(r); err == nil {
@@ -60,10 +52,10 @@ func (l *listener) run(ctx context.Context) error {
 	watched := l.site.desk.Watch(ctx, l.visitor.Officer)
 	stream := l.site.streams.listen(l.visitor)
 	defer l.site.streams.leave(stream)
-	if err := errors.Join(l.raw("retry: 2000\n\n"), l.count(), l.list()); err != nil {
+	if err := errors.Join(l.stream.Retry(2*time.Second), l.count(), l.list()); err != nil {
 		return err
 	}
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(pages.Heartbeat)
 	defer beat.Stop()
 	var settled <-chan time.Time
 	for {
@@ -74,7 +66,7 @@ func (l *listener) run(ctx context.Context) error {
 		case <-stream.ended:
 			return desk.ErrSignedOut
 		case <-stream.retired:
-			return l.raw("retry: 30000\n\n")
+			return l.stream.Retry(30 * time.Second)
 		case <-stream.recount:
 			say = func() error { return errors.Join(l.count(), l.list()) }
 		case line, open := <-watched:
@@ -86,7 +78,7 @@ func (l *listener) run(ctx context.Context) error {
 		case <-settled:
 			say = l.list
 		case <-beat.C:
-			say = func() error { return l.raw(": still here\n\n") }
+			say = func() error { return l.stream.Beat() }
 		}
 		if err := l.toTheSignedIn(say); err != nil {
 			return err
@@ -152,37 +144,5 @@ func (l *listener) send(event, part string, view any) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	b.WriteString("event: " + event + "\n")
-	for line := range strings.Lines(strings.TrimSpace(html)) {
-		b.WriteString("data: " + strings.TrimRight(line, "\r\n") + "\n")
-	}
-	b.WriteString("\n")
-	return l.raw(b.String())
-}
-
-// raw writes s and sends it off. The deadline is for this write alone: left
-// standing, it would end a quiet HTTP/2 stream.
-func (l *listener) raw(s string) error {
-	if err := l.deadlines(time.Now().Add(writeTime)); err != nil {
-		return err
-	}
-	if _, err := l.w.Write([]byte(s)); err != nil {
-		return err
-	}
-	if err := l.control.Flush(); err != nil {
-		return err
-	}
-	return l.deadlines(time.Time{})
-}
-
-// deadlines sets the one for writing, and none for reading: a stream has
-// nothing more to read, and the server takes a passed deadline for a browser
-// that went away.
-func (l *listener) deadlines(write time.Time) error {
-	err := errors.Join(l.control.SetReadDeadline(time.Time{}), l.control.SetWriteDeadline(write))
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil
-	}
-	return err
+	return l.stream.Send(event, html)
 }

@@ -1,14 +1,12 @@
 package web
 
 import (
-	"net"
-	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
 	"interlock/node/casefile"
+	"interlock/protocol/pages"
 )
 
 // Budgets of the sign-in. One address has few tries at one name, so that
@@ -26,12 +24,12 @@ const (
 // gate counts the tries to sign in.
 type gate struct {
 	mu        sync.Mutex // owns what follows
-	addresses *budgets[string]
-	triers    *budgets[trier]
-	known     *budgets[trier] // of the proven, whom strangers leave no less room
-	names     *budgets[casefile.OfficerName]
-	changes   *budgets[casefile.OfficerName] // of the password, by somebody signed in
-	proven    map[trier]time.Time            // who has signed in, and when last
+	addresses *pages.Budgets[string]
+	triers    *pages.Budgets[trier]
+	known     *pages.Budgets[trier] // of the proven, whom strangers leave no less room
+	names     *pages.Budgets[casefile.OfficerName]
+	changes   *pages.Budgets[casefile.OfficerName] // of the password, by somebody signed in
+	proven    map[trier]time.Time                  // who has signed in, and when last
 }
 
 // trier is an address that tries a name.
@@ -42,11 +40,11 @@ type trier struct {
 
 func newGate() *gate {
 	return &gate{
-		addresses: newBudgets[string](triesByAddress, addressRefill),
-		triers:    newBudgets[trier](triesByTrier, trierRefill),
-		known:     newBudgets[trier](triesByTrier, trierRefill),
-		names:     newBudgets[casefile.OfficerName](triesByName, nameRefill),
-		changes:   newBudgets[casefile.OfficerName](triesByTrier, trierRefill),
+		addresses: pages.NewBudgets[string](triesByAddress, addressRefill),
+		triers:    pages.NewBudgets[trier](triesByTrier, trierRefill),
+		known:     pages.NewBudgets[trier](triesByTrier, trierRefill),
+		names:     pages.NewBudgets[casefile.OfficerName](triesByName, nameRefill),
+		changes:   pages.NewBudgets[casefile.OfficerName](triesByTrier, trierRefill),
 		proven:    map[trier]time.Time{},
 	}
 }
@@ -67,28 +65,28 @@ func newTrier(name, address string) trier {
 func (g *gate) wait(by trier, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if wait := g.addresses.wait(by.address, now); wait > 0 {
+	if wait := g.addresses.Wait(by.address, now); wait > 0 {
 		return wait
 	}
 	if _, proven := g.proven[by]; proven {
 		return g.takeBoth(by, g.known, now)
 	}
-	if wait := g.names.wait(by.name, now); wait > 0 {
+	if wait := g.names.Wait(by.name, now); wait > 0 {
 		return wait
 	}
 	wait := g.takeBoth(by, g.triers, now)
 	if wait == 0 {
-		g.names.take(by.name, now)
+		g.names.Take(by.name, now)
 	}
 	return wait
 }
 
 // takeBoth takes one try of by, and one of its address, which has one.
-func (g *gate) takeBoth(by trier, triers *budgets[trier], now time.Time) time.Duration {
-	wait := triers.wait(by, now)
+func (g *gate) takeBoth(by trier, triers *pages.Budgets[trier], now time.Time) time.Duration {
+	wait := triers.Wait(by, now)
 	if wait == 0 {
-		triers.take(by, now)
-		g.addresses.take(by.address, now)
+		triers.Take(by, now)
+		g.addresses.Take(by.address, now)
 	}
 	return wait
 }
@@ -98,9 +96,9 @@ func (g *gate) takeBoth(by trier, triers *budgets[trier], now time.Time) time.Du
 func (g *gate) waitToChange(name casefile.OfficerName, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	wait := g.changes.wait(name, now)
+	wait := g.changes.Wait(name, now)
 	if wait == 0 {
-		g.changes.take(name, now)
+		g.changes.Take(name, now)
 	}
 	return wait
 }
@@ -111,7 +109,7 @@ func (g *gate) prove(by trier, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.proven[by] = now
-	if len(g.proven) <= remembered {
+	if len(g.proven) <= pages.Remembered {
 		return
 	}
 	oldest := by
@@ -121,31 +119,4 @@ func (g *gate) prove(by trier, now time.Time) {
 		}
 	}
 	delete(g.proven, oldest)
-}
-
-// address returns where r comes from, for counting: the client's, or what a
-// trusted proxy says it is; of IPv6 the network of one subscriber.
-func (s *site) address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	if s.proxy.IsValid() && s.proxy.Contains(address.Unmap()) {
-		list := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		if said, err := netip.ParseAddr(strings.TrimSpace(list[len(list)-1])); err == nil {
-			address = said
-		}
-	}
-	address = address.Unmap().WithZone("")
-	if address.Is6() {
-		network, err := address.Prefix(64)
-		if err == nil {
-			return network.String()
-		}
-	}
-	return address.String()
 }

@@ -2,13 +2,12 @@ package web
 
 import (
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"interlock/protocol/pages"
 )
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -62,14 +61,14 @@ func TestAnAddressThatMustWaitSpendsNoName(t *testing.T) {
 	for i := range triesByAddress {
 		g.wait(newTrier(fmt.Sprint("name", i), "192.0.2.1"), noon)
 	}
-	known := len(g.names.full)
+	known := g.names.Len()
 	for range 2 * triesByName {
 		if wait := g.wait(newTrier("okafor", "192.0.2.1"), noon); wait != addressRefill {
 			t.Fatalf("the address waits %v, want %v", wait, addressRefill)
 		}
 	}
-	if got := len(g.names.full); got != known || len(g.triers.full) != known {
-		t.Errorf("an address that must wait left %d names and %d triers, want %d", got, len(g.triers.full), known)
+	if got := g.names.Len(); got != known || g.triers.Len() != known {
+		t.Errorf("an address that must wait left %d names and %d triers, want %d", got, g.triers.Len(), known)
 	}
 }
 
@@ -97,7 +96,7 @@ func TestTriesFromElsewhereDoNotLockAnOfficerOut(t *testing.T) {
 func TestManyTriersLeaveRoomForWhoSignedInBefore(t *testing.T) {
 	g := newGate()
 	g.prove(newTrier("okafor", "198.51.100.1"), noon)
-	for i := range remembered {
+	for i := range pages.Remembered {
 		g.wait(newTrier(fmt.Sprint("name", i), fmt.Sprint("stranger", i/triesByAddress)), noon)
 	}
 	if wait := g.wait(newTrier("lee", "192.0.2.1"), noon); wait == 0 {
@@ -128,8 +127,8 @@ func TestNamesThatNobodyCanHaveAreOneName(t *testing.T) {
 	for i := range triesByTrier {
 		g.wait(newTrier(strings.Repeat("x", 100+i), "192.0.2.1"), noon)
 	}
-	if len(g.names.full) != 1 || len(g.triers.full) != 1 {
-		t.Errorf("%d names and %d triers are kept, want 1", len(g.names.full), len(g.triers.full))
+	if g.names.Len() != 1 || g.triers.Len() != 1 {
+		t.Errorf("%d names and %d triers are kept, want 1", g.names.Len(), g.triers.Len())
 	}
 	if wait := g.wait(newTrier("no name!", "192.0.2.1"), noon); wait != trierRefill {
 		t.Errorf("one more waits %v, want %v", wait, trierRefill)
@@ -157,73 +156,14 @@ func TestTheGateDoesNotKeepTheFormsItSaw(t *testing.T) {
 	runtime.KeepAlive(g)
 }
 
-func TestASpentBudgetIsNotPushedOut(t *testing.T) {
-	b := newBudgets[string](2, time.Second)
-	b.take("victim", noon)
-	b.take("victim", noon)
-	for i := range remembered - 1 {
-		if wait := b.wait(fmt.Sprint(i), noon); wait != 0 {
-			t.Fatalf("there is room, but key %d waits %v", i, wait)
-		}
-		b.take(fmt.Sprint(i), noon)
-	}
-	if wait := b.wait("new", noon); wait != time.Second {
-		t.Errorf("beyond the room a new key waits %v, want until the first budget is full: %v", wait, time.Second)
-	}
-	if b.wait("0", noon) != 0 {
-		t.Error("a key that is known waits for room")
-	}
-	soon := noon.Add(time.Second)
-	if wait := b.wait("new", soon); wait != 0 {
-		t.Errorf("a new key waits %v when others are full again", wait)
-	}
-	if got := len(b.full); got != 1 {
-		t.Errorf("%d budgets are kept, want the one that is not full", got)
-	}
-	b.take("victim", soon)
-	if b.wait("victim", soon) != time.Second {
-		t.Error("the spent budget was forgotten before it was full")
-	}
-}
-
 func TestWhoSignedInLongestAgoMakesRoom(t *testing.T) {
 	g := newGate()
-	for i := range remembered + 5 {
+	for i := range pages.Remembered + 5 {
 		g.prove(newTrier("okafor", fmt.Sprint(i)), noon.Add(time.Duration(i)))
 	}
 	_, first := g.proven[newTrier("okafor", "4")]
 	_, later := g.proven[newTrier("okafor", "5")]
-	if len(g.proven) != remembered || first || !later {
-		t.Errorf("%d are proven (the oldest: %v, a later one: %v), want the %d last", len(g.proven), first, later, remembered)
-	}
-}
-
-func TestTheAddressIsTheClientsOwn(t *testing.T) {
-	proxied := &site{proxy: netip.MustParsePrefix("10.1.0.0/16")}
-	plain := &site{}
-	for _, row := range []struct {
-		site               *site
-		remote, said, want string
-	}{
-		{plain, "192.0.2.7:999", "", "192.0.2.7"},
-		{plain, "192.0.2.7:999", "203.0.113.1", "192.0.2.7"},
-		{plain, "[::ffff:192.0.2.7]:999", "", "192.0.2.7"},
-		{plain, "[2001:db8:1:2:3:4:5:6]:999", "", "2001:db8:1:2::/64"},
-		{plain, "[fe80::1%eth0]:999", "", "fe80::/64"},
-		{proxied, "10.1.2.3:999", "203.0.113.1", "203.0.113.1"},
-		{proxied, "10.1.2.3:999", "198.51.100.66, 203.0.113.1", "203.0.113.1"},
-		{proxied, "10.1.2.3:999", "2001:db8:1:2:3::", "2001:db8:1:2::/64"},
-		{proxied, "10.1.2.3:999", "nonsense", "10.1.2.3"},
-		{proxied, "10.1.2.3:999", "", "10.1.2.3"},
-		{proxied, "192.0.2.7:999", "203.0.113.1", "192.0.2.7"},
-	} {
-		r := httptest.NewRequest(http.MethodPost, "/sign-in", nil)
-		r.RemoteAddr = row.remote
-		if row.said != "" {
-			r.Header.Set("X-Forwarded-For", row.said)
-		}
-		if got := row.site.address(r); got != row.want {
-			t.Errorf("from %s saying %q: %s, want %s", row.remote, row.said, got, row.want)
-		}
+	if len(g.proven) != pages.Remembered || first || !later {
+		t.Errorf("%d are proven (the oldest: %v, a later one: %v), want the %d last", len(g.proven), first, later, pages.Remembered)
 	}
 }

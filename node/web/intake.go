@@ -12,6 +12,7 @@ import (
 	"interlock/node/casefile"
 	"interlock/node/desk"
 	"interlock/node/intake"
+	"interlock/protocol/pages"
 )
 
 // pastedName is where identifiers of a pasted text are said to come from.
@@ -39,7 +40,7 @@ func (s *site) takeIn(w http.ResponseWriter, r *http.Request, v visitor) error {
 	if err != nil {
 		return err
 	}
-	if err := takeTime(w, longTimeout); err != nil {
+	if err := pages.TakeTime(w, longTimeout); err != nil {
 		return err
 	}
 	in, err := s.readHandedIn(r)
@@ -57,7 +58,7 @@ func (s *site) takeIn(w http.ResponseWriter, r *http.Request, v visitor) error {
 func (s *site) readHandedIn(r *http.Request) (in handedIn, err error) {
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return in, errors.Join(errBrokenForm, err)
+		return in, errors.Join(pages.ErrBrokenForm, err)
 	}
 	for {
 		part, err := parts.NextPart()
@@ -123,7 +124,7 @@ func cutShort(err error) error {
 	if errors.As(err, &tooLarge) || errors.As(err, &sentence) {
 		return err
 	}
-	return errors.Join(errBrokenForm, err)
+	return errors.Join(pages.ErrBrokenForm, err)
 }
 
 // keepDrafts makes a draft of each report. The text goes with the first, as

@@ -5,6 +5,7 @@ import (
 
 	"interlock/node/desk"
 	"interlock/protocol/directory"
+	"interlock/protocol/pages"
 )
 
 // networkView is how the federation stands as this node sees it.
@@ -27,7 +28,7 @@ type memberLine struct {
 	Connected, Suspended        bool
 	Have, Head                  uint64
 	Progress                    string
-	LastHeard                   moment
+	LastHeard                   pages.Moment
 	Trouble                     string
 }
 
@@ -36,7 +37,7 @@ func (s *site) network(w http.ResponseWriter, r *http.Request, v visitor) error 
 	view := networkView{
 		Agency: s.desk.Agency().Name, Standing: n.Standing.String(), Active: n.Standing == directory.Active,
 		RegistryReachable: n.RegistryReachable, Renewal: n.Renewal, Troubles: n.Troubles,
-		Renewed: grouped(n.Renewal.Done) + " of " + many(n.Renewal.Of, "identifier", "identifiers"),
+		Renewed: pages.Grouped(n.Renewal.Done) + " of " + pages.Many(n.Renewal.Of, "identifier", "identifiers"),
 	}
 	if n.Waiting > 0 {
 		view.Waiting = waiting(n)
@@ -52,9 +53,9 @@ func (s *site) network(w http.ResponseWriter, r *http.Request, v visitor) error 
 		case line.Head == 0:
 			line.Progress = "nothing announced yet"
 		case m.Have >= m.Head:
-			line.Progress = "all " + many(m.Have, "entry", "entries")
+			line.Progress = "all " + pages.Many(m.Have, "entry", "entries")
 		default:
-			line.Progress = grouped(m.Have) + " of " + many(m.Head, "entry", "entries")
+			line.Progress = pages.Grouped(m.Have) + " of " + pages.Many(m.Head, "entry", "entries")
 		}
 		if !m.LastHeard.IsZero() {
 			line.LastHeard = s.at(m.LastHeard)
@@ -64,6 +65,6 @@ func (s *site) network(w http.ResponseWriter, r *http.Request, v visitor) error 
 		}
 		view.Members = append(view.Members, line)
 	}
-	view.Connected = grouped(connected) + " of " + many(len(n.Members), "member", "members") + " connected"
+	view.Connected = pages.Grouped(connected) + " of " + pages.Many(len(n.Members), "member", "members") + " connected"
 	return s.show(w, r, v, http.StatusOK, "network", shell{Title: "Network", Place: "network", View: view})
 }

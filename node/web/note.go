@@ -1,13 +1,17 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+
+	"interlock/protocol/pages"
+)
 
 func (s *site) addNote(w http.ResponseWriter, r *http.Request, v visitor) error {
 	id, err := caseOf(r)
 	if err != nil {
 		return err
 	}
-	if err := readForm(r); err != nil {
+	if err := pages.ReadForm(r); err != nil {
 		return err
 	}
 	text := said(r, "note")

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"interlock/node/casefile"
+	"interlock/protocol/pages"
 )
 
 // passwordView is the form that changes the officer's own password. Passwords
@@ -20,7 +21,7 @@ func (s *site) passwordPage(w http.ResponseWriter, r *http.Request, v visitor) e
 // changePassword ends every session of the officer, this one too. The streams
 // of the others end at their next event or heartbeat.
 func (s *site) changePassword(w http.ResponseWriter, r *http.Request, v visitor) error {
-	if err := readForm(r); err != nil {
+	if err := pages.ReadForm(r); err != nil {
 		return err
 	}
 	err := s.newPassword(r, v)
@@ -30,7 +31,7 @@ func (s *site) changePassword(w http.ResponseWriter, r *http.Request, v visitor)
 		})
 	}
 	s.streams.end(v.session)
-	s.cookies.take(w)
+	s.take(w)
 	return goTo(w, r, "/sign-in")
 }
 

@@ -4,52 +4,17 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
-	"html/template"
 	"net/http"
-	"strings"
 
 	"interlock/node/casefile"
+	"interlock/protocol/pages"
 )
 
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// pages are the templates of whole pages by name, and the parts that are also
-// sent by themselves.
-type pages struct {
-	whole map[string]*template.Template
-	parts *template.Template
-}
-
-// parsePages reads templates/: parts.html holds what pages share, layout.html
-// what stands around them, and every other file is a page.
-func parsePages(a assets) (pages, error) {
-	shared, err := template.New("").Funcs(template.FuncMap{"asset": a.address}).
-		ParseFS(templateFiles, "templates/parts.html", "templates/layout.html")
-	if err != nil {
-		return pages{}, fmt.Errorf("parse templates: %w", err)
-	}
-	entries, err := templateFiles.ReadDir("templates")
-	if err != nil {
-		return pages{}, fmt.Errorf("read templates: %w", err)
-	}
-	p := pages{whole: map[string]*template.Template{}, parts: shared}
-	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), ".html")
-		if name == "parts" || name == "layout" {
-			continue
-		}
-		t, err := shared.Clone()
-		if err == nil {
-			t, err = t.ParseFS(templateFiles, "templates/"+e.Name())
-		}
-		if err != nil {
-			return pages{}, fmt.Errorf("parse template %s: %w", name, err)
-		}
-		p.whole[name] = t
-	}
-	return p, nil
-}
+//go:embed static
+var staticFiles embed.FS
 
 // shell is what every page is drawn in.
 type shell struct {
@@ -69,7 +34,7 @@ type count struct{ Number int }
 // part renders one part of a page.
 func (s *site) part(name string, view any) (string, error) {
 	var b bytes.Buffer
-	if err := s.pages.parts.ExecuteTemplate(&b, name, view); err != nil {
+	if err := s.pages.Parts.ExecuteTemplate(&b, name, view); err != nil {
 		return "", fmt.Errorf("render %s: %w", name, err)
 	}
 	return b.String(), nil
@@ -94,7 +59,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, v visitor, status in
 		}
 	}
 	var b bytes.Buffer
-	if err := s.pages.whole[name].ExecuteTemplate(&b, "layout", sh); err != nil {
+	if err := s.pages.Whole[name].ExecuteTemplate(&b, "layout", sh); err != nil {
 		return fmt.Errorf("render page %s: %w", name, err)
 	}
 	s.send(w, r, status, b.Bytes())
@@ -111,21 +76,19 @@ func (s *site) send(w http.ResponseWriter, r *http.Request, status int, html []b
 // write sends b. A browser that went away is nobody's fault, but is counted
 // in the log of those who look for it.
 func (s *site) write(w http.ResponseWriter, r *http.Request, b []byte) {
-	if _, err := w.Write(b); err != nil {
+	_, err := w.Write(b)
+	s.undelivered(r, err)
+}
+
+// undelivered notes that an answer did not arrive, where one did not.
+func (s *site) undelivered(r *http.Request, err error) {
+	if err != nil {
 		s.log.Debug("answer not delivered", "route", r.Pattern, "fault", err)
 	}
 }
 
-// byScript reports whether htmx sent r, and waits for a part and not a page.
-func byScript(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
-
 // goTo leads on to another page after a form.
 func goTo(w http.ResponseWriter, r *http.Request, path string) error {
-	if byScript(r) {
-		w.Header().Set("HX-Redirect", path)
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	http.Redirect(w, r, path, http.StatusSeeOther)
+	pages.GoTo(w, r, path)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"interlock/node/alert"
 	"interlock/node/casefile"
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // saveChecked saves what the officer looked at, or discards it.
@@ -17,15 +18,15 @@ func (s *site) saveChecked(w http.ResponseWriter, r *http.Request, v visitor) er
 	if err != nil {
 		return err
 	}
-	if err := takeTime(w, longTimeout); err != nil {
+	if err := pages.TakeTime(w, longTimeout); err != nil {
 		return err
 	}
-	if err := readForm(r); err != nil {
+	if err := pages.ReadForm(r); err != nil {
 		return err
 	}
 	names := r.PostForm["draft"]
 	if len(names) > maxFiles+1 {
-		return errBrokenForm
+		return pages.ErrBrokenForm
 	}
 	if r.PostFormValue("do") == "drop" {
 		err = s.drop(w, v, id, names)

@@ -2,12 +2,11 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 	"path"
-	"strings"
 
 	"interlock/node/casefile"
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // visitor is the officer behind a request. Its zero value is nobody.
@@ -35,7 +34,7 @@ func (s *site) admit(limit int64, p page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v, err := s.visitor(r)
 		if err == nil {
-			r.Body = &body{ReadCloser: r.Body, limit: limit, left: limit}
+			pages.LimitBody(r, limit)
 			err = p(w, r, v)
 		}
 		if err != nil {
@@ -46,7 +45,7 @@ func (s *site) admit(limit int64, p page) http.Handler {
 
 // visitor returns who sent r, or desk.ErrSignedOut.
 func (s *site) visitor(r *http.Request) (visitor, error) {
-	session, ok := s.cookies.session(r)
+	session, ok := s.sessionOf(r)
 	if !ok {
 		return visitor{}, desk.ErrSignedOut
 	}
@@ -74,11 +73,11 @@ func (s *site) officerOf(session desk.Session) (casefile.Officer, error) {
 // sendToSignIn leads to the sign-in and from there back to the page. A form
 // that htmx sent stays on the screen with what was typed in it.
 func (s *site) sendToSignIn(w http.ResponseWriter, r *http.Request) {
-	if byScript(r) && r.Method == http.MethodGet {
+	if pages.ByScript(r) && r.Method == http.MethodGet {
 		w.WriteHeader(http.StatusNoContent) // the stream of events says it
 		return
 	}
-	if byScript(r) {
+	if pages.ByScript(r) {
 		s.answerProblem(w, r, http.StatusUnauthorized, signedOutNotice)
 		return
 	}
@@ -86,26 +85,10 @@ func (s *site) sendToSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		back = path.Dir(r.URL.Path)
 	}
-	http.Redirect(w, r, signInPath(back), http.StatusSeeOther)
+	http.Redirect(w, r, pages.SignInPath(back), http.StatusSeeOther)
 }
 
-func signInPath(back string) string {
-	if back == "/" {
-		return "/sign-in"
-	}
-	return "/sign-in?" + url.Values{"next": {back}}.Encode()
-}
-
-// localPath returns where to go after the sign-in: a page of this site, or
-// the first one.
+// localPath is where to go after the sign-in.
 func localPath(next string) string {
-	u, err := url.Parse(next)
-	switch {
-	case err != nil, u.Scheme != "", u.Host != "", u.User != nil:
-	case !strings.HasPrefix(next, "/"), strings.HasPrefix(next, "//"), strings.Contains(next, `\`):
-	case u.Path == "/sign-in", u.Path == "/sign-out", u.Path == "/events":
-	default:
-		return u.RequestURI()
-	}
-	return "/"
+	return pages.LocalPath(next, "/sign-in", "/sign-out", "/events")
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // signInView is the page before the sign-in.
@@ -40,18 +41,18 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, status int, vi
 // signIn starts a session. The budgets are asked before the password, so a
 // guess beyond them learns nothing.
 func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
-	r.Body = &body{ReadCloser: r.Body, limit: maxForm, left: maxForm}
-	if err := readForm(r); err != nil {
+	pages.LimitBody(r, maxForm)
+	if err := pages.ReadForm(r); err != nil {
 		s.fail(w, r, visitor{}, err)
 		return
 	}
 	name := strings.ToLower(strings.TrimSpace(r.PostFormValue("name")))
 	view := signInView{Name: r.PostFormValue("name"), Next: localPath(r.PostFormValue("next"))}
-	by := newTrier(name, s.address(r))
+	by := newTrier(name, pages.Client(r, s.proxy))
 	if wait := s.gate.wait(by, s.now()); wait > 0 {
 		view.Problem = &notice{
 			Text: "There were too many tries to sign in.",
-			Hint: fmt.Sprintf("Try again in %s, at %s.", inAWhile(wait), s.now().Add(wait+time.Second).Format("15:04:05")),
+			Hint: fmt.Sprintf("Try again in %s, at %s.", pages.InAWhile(wait), s.now().Add(wait+time.Second).Format("15:04:05")),
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 		s.showSignIn(w, r, http.StatusTooManyRequests, view)
@@ -69,14 +70,14 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, visitor{}, err)
 		return
 	}
-	s.cookies.give(w, session)
+	s.give(w, session)
 	http.Redirect(w, r, view.Next, http.StatusSeeOther)
 }
 
 // endOld ends the session that the browser had, if any: the new one takes its
 // place in the cookie, and nobody could sign out of it any more.
 func (s *site) endOld(r *http.Request) error {
-	if old, ok := s.cookies.session(r); ok {
+	if old, ok := s.sessionOf(r); ok {
 		return s.end(old)
 	}
 	return nil
@@ -95,7 +96,7 @@ func (s *site) signOut(w http.ResponseWriter, r *http.Request, v visitor) error 
 	if err := s.end(v.session); err != nil {
 		return err
 	}
-	s.cookies.take(w)
+	s.take(w)
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	return nil
 }

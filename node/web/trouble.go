@@ -7,6 +7,7 @@ import (
 
 	"interlock/node/casefile"
 	"interlock/node/desk"
+	"interlock/protocol/pages"
 )
 
 // errNoPage is an address that is no page of this site.
@@ -44,7 +45,7 @@ func (s *site) told(r *http.Request, err error) (notice, int) {
 			Text: "This is more than the node takes at once.",
 			Hint: "One upload may have " + megabytes(MaxUpload) + ", all files together. Split it, and hand the parts in one after another.",
 		}, http.StatusRequestEntityTooLarge
-	case errors.Is(err, errBrokenForm):
+	case errors.Is(err, pages.ErrBrokenForm):
 		return notice{
 			Text: "The form did not arrive whole.",
 			Hint: "Check the connection and send it again.",
@@ -82,7 +83,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, v visitor, err error
 
 // failWith shows a notice as a page, or as a part where htmx asked for one.
 func (s *site) failWith(w http.ResponseWriter, r *http.Request, v visitor, status int, n notice) {
-	if byScript(r) {
+	if pages.ByScript(r) {
 		s.answerProblem(w, r, status, n)
 		return
 	}
@@ -116,7 +117,7 @@ func (s *site) again(w http.ResponseWriter, r *http.Request, v visitor, err erro
 		return err
 	}
 	n, status := s.told(r, err)
-	if byScript(r) {
+	if pages.ByScript(r) {
 		s.answerProblem(w, r, status, n)
 		return nil
 	}
@@ -130,22 +131,6 @@ func (s *site) refuseCrossOrigin(w http.ResponseWriter, r *http.Request) {
 		Text: "This form came from another site, so the node did not take it.",
 		Hint: "Open the node's own page and do it there.",
 	})
-}
-
-// errBrokenForm is a form that could not be read to its end.
-var errBrokenForm = errors.New("form not readable")
-
-// readForm reads a form that is no upload.
-func readForm(r *http.Request) error {
-	var tooLarge *http.MaxBytesError
-	err := r.ParseForm()
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &tooLarge):
-		return err
-	}
-	return errors.Join(errBrokenForm, err)
 }
 
 // said returns what was typed into a field, with line ends as a file has them.

@@ -9,11 +9,11 @@
 // outside the node, so it works on a network without internet. No error text
 // reaches a page: officers get sentences, the log gets the fault.
 //
-// The node's wiring calls New, Server and Listen.
+// What all pages of the project have in common is package pages'. The node's
+// wiring calls New.
 package web
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,6 +23,7 @@ import (
 
 	"interlock/node/desk"
 	"interlock/protocol/identifier"
+	"interlock/protocol/pages"
 )
 
 // Options are what the pages need.
@@ -59,9 +60,9 @@ type site struct {
 	proxy   netip.Prefix
 	log     *slog.Logger
 	now     func() time.Time
-	cookies cookies
-	pages   pages
-	assets  assets
+	cookies pages.Cookies
+	pages   pages.Templates
+	assets  pages.Assets
 	gate    *gate
 	streams *streams
 }
@@ -77,33 +78,41 @@ func New(o Options) (http.Handler, error) {
 }
 
 func newSite(o Options) (*site, error) {
-	cookies, err := cookiesFor(o.Origin)
+	cookies, err := pages.CookiesFor(o.Origin, "interlock")
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	assets, err := pages.ReadAssets(staticFiles)
 	if err != nil {
 		return nil, err
 	}
-	assets, err := readAssets()
-	if err != nil {
-		return nil, err
-	}
-	pages, err := parsePages(assets)
+	templates, err := pages.ParseTemplates(templateFiles, assets, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &site{
 		desk: o.Desk, region: o.Region, proxy: o.TrustedProxy, log: o.Log, now: o.Clock,
-		cookies: cookies, pages: pages, assets: assets,
+		cookies: cookies, pages: templates, assets: assets,
 		gate: newGate(), streams: newStreams(),
 	}, nil
 }
 
 // handler is the routes behind what holds for each of them.
 func (s *site) handler(origin *url.URL) (http.Handler, error) {
-	crossOrigin := http.NewCrossOriginProtection()
-	if err := crossOrigin.AddTrustedOrigin(origin.Scheme + "://" + origin.Host); err != nil {
-		return nil, fmt.Errorf("web origin: %w", err)
+	return pages.Guard{
+		Origin: origin, Log: s.log, Refuse: s.refuseCrossOrigin,
+		Fail: func(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, visitor{}, err) },
+	}.Handler(s.routes())
+}
+
+// static serves an embedded file.
+func (s *site) static(w http.ResponseWriter, r *http.Request) {
+	found, err := s.assets.Serve(w, r)
+	if !found {
+		s.fail(w, r, visitor{}, errNoPage)
+		return
 	}
-	crossOrigin.SetDenyHandler(http.HandlerFunc(s.refuseCrossOrigin))
-	return s.withHeaders(origin.Scheme == "https", s.withoutPanics(crossOrigin.Handler(s.routes()))), nil
+	s.undelivered(r, err)
 }
 
 // routes is the site map.
@@ -139,38 +148,5 @@ func (s *site) routes() *http.ServeMux {
 	return m
 }
 
-// Deadlines of the server. Handlers that take longer with good reason (an
-// upload, a save, a stream of events) extend their own.
-const (
-	headerTimeout = 10 * time.Second
-	bodyTimeout   = time.Minute
-	answerTimeout = time.Minute
-	idleTimeout   = 2 * time.Minute
-	longTimeout   = 15 * time.Minute
-	maxHeader     = 16 << 10
-)
-
-// Server returns an HTTP server for h with the limits that the pages need.
-// The caller serves it, and sets its TLS configuration and its BaseContext: a
-// stream of events ends with that context, and Shutdown waits for it to.
-func Server(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      answerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-	}
-}
-
-// takeTime lets the request take longer than the others. Recorders in tests
-// have no deadlines, which is no fault.
-func takeTime(w http.ResponseWriter, d time.Duration) error {
-	c, until := http.NewResponseController(w), time.Now().Add(d) // the connection's clock, not the pages'
-	err := errors.Join(c.SetReadDeadline(until), c.SetWriteDeadline(until))
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil
-	}
-	return err
-}
+// longTimeout is how long an upload and a save may take.
+const longTimeout = 15 * time.Minute

@@ -2,11 +2,11 @@ package web
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"interlock/crypto/token"
 	"interlock/protocol/identifier"
+	"interlock/protocol/pages"
 )
 
 // kindName is what officers call a kind of identifier.
@@ -49,40 +49,6 @@ func handlingRule(h token.Handling) string {
 	return "other limits: ask them before any use"
 }
 
-// moment is a time for people and for machines.
-type moment struct {
-	Text    string
-	Machine string
-}
-
-// at writes t in the node's own time; today's times without the date.
-func (s *site) at(t time.Time) moment {
-	now := s.now()
-	t = t.In(now.Location())
-	text := t.Format("2 Jan 2006, 15:04")
-	if t.Year() == now.Year() && t.YearDay() == now.YearDay() {
-		text = "today, " + t.Format("15:04")
-	}
-	return moment{text, t.Format(time.RFC3339)}
-}
-
-// many writes a number with its noun: "1 alert", "1,204 identifiers".
-func many[N int | uint64](n N, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return grouped(n) + " " + more
-}
-
-// grouped writes a number with commas between its thousands.
-func grouped[N int | uint64](n N) string {
-	digits := strconv.FormatUint(uint64(n), 10)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
-
 // isAre is the verb for n things.
 func isAre(n int) string {
 	if n == 1 {
@@ -93,10 +59,5 @@ func isAre(n int) string {
 
 func megabytes(n int) string { return fmt.Sprintf("%d MB", n>>20) }
 
-// inAWhile writes a wait for people, rounded up.
-func inAWhile(d time.Duration) string {
-	if d <= time.Minute {
-		return many(max(1, int((d+time.Second-1)/time.Second)), "second", "seconds")
-	}
-	return many(int((d+time.Minute-1)/time.Minute), "minute", "minutes")
-}
+// at writes t in the pages' own time.
+func (s *site) at(t time.Time) pages.Moment { return pages.At(t, s.now()) }

@@ -29,6 +29,7 @@ import (
 	"interlock/node/web"
 	"interlock/protocol/directory"
 	"interlock/protocol/identifier"
+	"interlock/protocol/pages"
 )
 
 // Every account in these tests has this password.
@@ -54,13 +55,13 @@ type world struct {
 // open is a world whose pages are served on loopback.
 func open(t testing.TB) *world {
 	t.Helper()
-	listener, err := web.Listen("127.0.0.1:0")
+	listener, err := pages.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := build(t, "http://"+listener.Addr().String())
 	ctx, cancel := context.WithCancel(context.Background())
-	server := web.Server(w.pages)
+	server := pages.Server(w.pages)
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"interlock/protocol/directory"
+	"interlock/protocol/pages"
 )
 
 // agencyLine is one agency in the table.
@@ -15,7 +16,7 @@ type agencyLine struct {
 	State                  string // Active, Suspended, Throttled
 	Bad, Off               bool   // needs a person; takes no part
 	Software               string
-	Seen                   moment
+	Seen                   pages.Moment
 	Silent                 bool
 	Version, Lag           string
 	Late                   bool
@@ -75,10 +76,10 @@ func (c *Console) agencyLine(v *visit, a subject) agencyLine {
 	case lag == 0:
 		line.Version = "newest"
 	default:
-		line.Version, line.Late = grouped(lag)+" behind", !line.Off && lag >= lateBy
+		line.Version, line.Late = pages.Grouped(lag)+" behind", !line.Off && lag >= lateBy
 	}
 	line.Used, line.Daily = act.Used, act.Daily
-	line.Share, line.UsedText = percent(act.Used, act.Daily), grouped(act.Used)+" of "+grouped(act.Daily)
+	line.Share, line.UsedText = percent(act.Used, act.Daily), pages.Grouped(act.Used)+" of "+pages.Grouped(act.Daily)
 	return line
 }
 

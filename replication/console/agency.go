@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"interlock/protocol/directory"
+	"interlock/protocol/pages"
 	"interlock/replication/centre"
 	"interlock/replication/registry"
 )
@@ -16,7 +17,7 @@ type agencyView struct {
 	Contact, Key        string
 	Addresses           []string
 	Admitted            string // by whom
-	Applied             moment
+	Applied             pages.Moment
 	Reason, By          string // of the suspension
 	Forked              bool
 	Own                 bool // has a quota of its own

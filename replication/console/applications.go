@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"interlock/protocol/pages"
 	"interlock/replication/centre"
 	"interlock/replication/registry"
 )
@@ -18,7 +19,7 @@ type subject = centre.Subject
 type applicationLine struct {
 	Name, ID, Jurisdiction, Contact string
 	Approvals                       string
-	Applied                         moment
+	Applied                         pages.Moment
 	Path                            string
 	Mine                            bool // waits for this operator
 	NewKey                          bool

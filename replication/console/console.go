@@ -19,7 +19,7 @@ package console
 
 import (
 	"errors"
-	"fmt"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"interlock/crypto/vault"
+	"interlock/protocol/pages"
 )
 
 // Options are what the console needs.
@@ -59,8 +60,8 @@ type Console struct {
 	log      *slog.Logger
 	now      func() time.Time
 	cookies  cookies
-	pages    pages
-	assets   assets
+	pages    pages.Templates
+	assets   pages.Assets
 	gate     *gate
 	ring     ring
 	sessions *sessions
@@ -74,11 +75,11 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	assets, err := readAssets()
+	assets, err := pages.ReadAssets(staticFiles)
 	if err != nil {
 		return nil, err
 	}
-	pages, err := parsePages(assets)
+	templates, err := pages.ParseTemplates(templateFiles, assets, template.FuncMap{"firstUpper": firstUpper})
 	if err != nil {
 		return nil, err
 	}
@@ -87,16 +88,24 @@ func New(o Options) (*Console, error) {
 	}
 	c := &Console{
 		network: o.Network, open: o.Open, proxy: o.TrustedProxy, log: o.Log, now: o.Clock,
-		cookies: cookies, pages: pages, assets: assets,
+		cookies: cookies, pages: templates, assets: assets,
 		gate: newGate(), ring: ring{dir: o.Operators, slow: make(chan struct{}, openAtOnce)}, sessions: newSessions(),
 	}
-	crossOrigin := http.NewCrossOriginProtection()
-	if err := crossOrigin.AddTrustedOrigin(o.Origin.Scheme + "://" + o.Origin.Host); err != nil {
-		return nil, fmt.Errorf("console origin: %w", err)
+	c.handler, err = pages.Guard{
+		Origin: o.Origin, Log: o.Log, Refuse: c.refuseCrossOrigin,
+		Fail: func(w http.ResponseWriter, r *http.Request, err error) { c.fail(w, r, nil, err) },
+	}.Handler(c.routes())
+	return c, err
+}
+
+// static serves an embedded file.
+func (c *Console) static(w http.ResponseWriter, r *http.Request) {
+	found, err := c.assets.Serve(w, r)
+	if !found {
+		c.fail(w, r, nil, errNoPage)
+		return
 	}
-	crossOrigin.SetDenyHandler(http.HandlerFunc(c.refuseCrossOrigin))
-	c.handler = c.withHeaders(cookies.secure, c.withoutPanics(crossOrigin.Handler(c.routes())))
-	return c, nil
+	c.undelivered(r, err)
 }
 
 // ServeHTTP answers one request.

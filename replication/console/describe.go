@@ -10,6 +10,7 @@ import (
 	"interlock/crypto/oprf"
 	"interlock/crypto/vault"
 	"interlock/protocol/directory"
+	"interlock/protocol/pages"
 	"interlock/protocol/wire"
 	"interlock/replication/centre"
 	"interlock/replication/registry"
@@ -187,7 +188,7 @@ func policyDiff(a, b directory.Policy) (list []change) {
 			list = append(list, change{what, from, to})
 		}
 	}
-	add("Identifiers an agency may look up in a day", grouped(a.Daily), grouped(b.Daily))
+	add("Identifiers an agency may look up in a day", pages.Grouped(a.Daily), pages.Grouped(b.Daily))
 	add("Days that members keep what another announced", days(a.Retention, "no limit"), days(b.Retention, "no limit"))
 	add("Shares are made anew every", days(a.Refresh, "never by itself"), days(b.Refresh, "never by itself"))
 	add("A forked feed suspends its author at once", yesNo(a.SuspendForks), yesNo(b.SuspendForks))
@@ -201,7 +202,7 @@ func policyDiff(a, b directory.Policy) (list []change) {
 	quotas := func(p directory.Policy) map[string]string {
 		m := map[string]string{}
 		for _, q := range p.Quotas {
-			m["Own quota of "+string(q.Agency)] = grouped(q.Daily) + " a day"
+			m["Own quota of "+string(q.Agency)] = pages.Grouped(q.Daily) + " a day"
 		}
 		return m
 	}

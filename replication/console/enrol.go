@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"interlock/crypto/vault"
+	"interlock/protocol/pages"
 )
 
 const (
@@ -48,7 +49,7 @@ func (c *Console) beginEnrolment(w http.ResponseWriter, r *http.Request, name st
 		keys.Destroy()
 		return err
 	}
-	c.cookies.give(w, c.cookies.enrolment, t)
+	c.cookies.Give(w, c.cookies.enrolment, t)
 	http.Redirect(w, r, "/enrol", http.StatusSeeOther)
 	return nil
 }
@@ -86,13 +87,13 @@ func (c *Console) enrolPicture(w http.ResponseWriter, r *http.Request) {
 
 // enrol takes the first code, which proves that the app has the secret.
 func (c *Console) enrol(w http.ResponseWriter, r *http.Request) {
-	r.Body = &body{ReadCloser: r.Body, limit: maxForm, left: maxForm}
+	pages.LimitBody(r, maxForm)
 	t, e, ok := c.enrolment(r)
 	if !ok {
 		http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 		return
 	}
-	if err := readForm(r); err != nil {
+	if err := pages.ReadForm(r); err != nil {
 		c.fail(w, r, nil, err)
 		return
 	}
@@ -116,14 +117,14 @@ func (c *Console) enrol(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.gate.forget(t)
-	c.cookies.take(w, c.cookies.enrolment)
+	c.cookies.Take(w, c.cookies.enrolment)
 	if err := c.begin(w, r, e.name, keys, e.next); err != nil {
 		c.fail(w, r, nil, err)
 	}
 }
 
 func (c *Console) enrolment(r *http.Request) (ticket, *enrolment, bool) {
-	t, ok := c.cookies.ticket(r, c.cookies.enrolment)
+	t, ok := c.cookies.Ticket(r, c.cookies.enrolment)
 	if !ok {
 		return t, nil, false
 	}

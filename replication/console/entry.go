@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"interlock/protocol/pages"
 	"interlock/protocol/wire"
 	"interlock/replication/centre"
 	"interlock/replication/registry"
@@ -12,7 +13,7 @@ import (
 // entryLine is one entry of the record in plain language.
 type entryLine struct {
 	Index  uint64
-	At     moment
+	At     pages.Moment
 	Mark   string // admission, cut, motion, key, notice, count, other
 	Text   string
 	Detail string
@@ -114,7 +115,7 @@ func usage(list []*wire.Usage) string {
 	if len(list) == 0 {
 		return "no evaluations"
 	}
-	return many(sum, "evaluation", "evaluations") + " for " + many(len(list), "agency", "agencies")
+	return pages.Many(sum, "evaluation", "evaluations") + " for " + pages.Many(len(list), "agency", "agencies")
 }
 
 // joined writes parts that are there with a dot between them.

@@ -1,14 +1,12 @@
 package console
 
 import (
-	"net"
-	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
 	"interlock/protocol/directory"
+	"interlock/protocol/pages"
 )
 
 // Budgets of the sign-in. One address has few tries at one name, so that nobody
@@ -27,9 +25,9 @@ const (
 // know the passphrase and have no second factor yet.
 type gate struct {
 	mu        sync.Mutex // owns what follows
-	addresses *budgets[string]
-	triers    *budgets[trier]
-	names     *budgets[string]
+	addresses *pages.Budgets[string]
+	triers    *pages.Budgets[trier]
+	names     *pages.Budgets[string]
 	enrolling map[ticket]*enrolment
 }
 
@@ -38,9 +36,9 @@ type trier struct{ name, address string }
 
 func newGate() *gate {
 	return &gate{
-		addresses: newBudgets[string](triesByAddress, addressRefill),
-		triers:    newBudgets[trier](triesByTrier, trierRefill),
-		names:     newBudgets[string](triesByName, nameRefill),
+		addresses: pages.NewBudgets[string](triesByAddress, addressRefill),
+		triers:    pages.NewBudgets[trier](triesByTrier, trierRefill),
+		names:     pages.NewBudgets[string](triesByName, nameRefill),
 		enrolling: map[ticket]*enrolment{},
 	}
 }
@@ -59,40 +57,14 @@ func newTrier(name, address string) trier {
 func (g *gate) wait(by trier, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if wait := g.addresses.wait(by.address, now); wait > 0 {
+	if wait := g.addresses.Wait(by.address, now); wait > 0 {
 		return wait
 	}
-	if wait := max(g.triers.wait(by, now), g.names.wait(by.name, now)); wait > 0 {
+	if wait := max(g.triers.Wait(by, now), g.names.Wait(by.name, now)); wait > 0 {
 		return wait
 	}
-	g.addresses.take(by.address, now)
-	g.triers.take(by, now)
-	g.names.take(by.name, now)
+	g.addresses.Take(by.address, now)
+	g.triers.Take(by, now)
+	g.names.Take(by.name, now)
 	return 0
-}
-
-// address returns where r comes from, for counting: the client's, or what a
-// trusted proxy says it is; of IPv6 the network of one subscriber.
-func (c *Console) address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	if c.proxy.IsValid() && c.proxy.Contains(address.Unmap()) {
-		list := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		if said, err := netip.ParseAddr(strings.TrimSpace(list[len(list)-1])); err == nil {
-			address = said
-		}
-	}
-	address = address.Unmap().WithZone("")
-	if address.Is6() {
-		if network, err := address.Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return address.String()
 }

@@ -10,6 +10,7 @@ import (
 
 	"interlock/protocol/directory"
 	"interlock/protocol/invitation"
+	"interlock/protocol/pages"
 	"interlock/replication/centre"
 	"interlock/replication/registry"
 )
@@ -75,7 +76,7 @@ func (s *session) handed(id string) {
 // invitationLine is one open invitation.
 type invitationLine struct {
 	Label, Key string
-	Expires    moment
+	Expires    pages.Moment
 	Left       string
 }
 
@@ -93,7 +94,7 @@ func (c *Console) invitationsShell(v *visit, form typed) shell {
 	for _, m := range v.status.Invitations {
 		left := "today is its last day"
 		if m.Expires > v.status.Day {
-			left = many(m.Expires-v.status.Day, "day", "days") + " left"
+			left = pages.Many(m.Expires-v.status.Day, "day", "days") + " left"
 		}
 		view.Lines = append(view.Lines, invitationLine{m.Label, shortKey(m.Key), day(m.Expires), left})
 	}
@@ -157,7 +158,7 @@ func (c *Console) invitation(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	view := struct {
 		Label, Text, ID string
-		Expires         moment
+		Expires         pages.Moment
 		Days            uint64
 		Picture         bool
 	}{h.label, h.text, id, day(h.expires), h.expires - min(h.expires, directory.Day(c.now())), len(h.text) <= invitation.MaxQR}

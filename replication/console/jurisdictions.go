@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"interlock/protocol/pages"
+
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
 )
@@ -48,7 +50,7 @@ func (c *Console) jurisdictions(w http.ResponseWriter, r *http.Request, v *visit
 		}
 		country.Places = append(country.Places, placeView{key[1], lines})
 	}
-	view := jurisdictionsView{Agencies: many(len(v.status.Agencies), "agency", "agencies"), Places: many(len(by)-flag(by[""] != nil), "country", "countries")}
+	view := jurisdictionsView{Agencies: pages.Many(len(v.status.Agencies), "agency", "agencies"), Places: pages.Many(len(by)-flag(by[""] != nil), "country", "countries")}
 	for _, country := range by {
 		slices.SortFunc(country.Places, func(a, b placeView) int { return cmp.Compare(a.Code, b.Code) })
 		for _, p := range country.Places {
@@ -59,7 +61,7 @@ func (c *Console) jurisdictions(w http.ResponseWriter, r *http.Request, v *visit
 				}
 			}
 		}
-		country.Count = many(country.Agencies, "agency", "agencies")
+		country.Count = pages.Many(country.Agencies, "agency", "agencies")
 		view.Countries = append(view.Countries, *country)
 	}
 	slices.SortFunc(view.Countries, func(a, b countryView) int {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"interlock/protocol/pages"
 	"interlock/replication/centre"
 	"interlock/replication/registry"
 )
@@ -14,7 +15,7 @@ import (
 // motionLine is one motion in the list.
 type motionLine struct {
 	Title, By, Reason string
-	At                moment
+	At                pages.Moment
 	Path              string
 	Own, Mine         bool // put by this operator; waits for this operator
 }

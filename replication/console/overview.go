@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"interlock/protocol/directory"
+	"interlock/protocol/pages"
 	"interlock/protocol/wire"
 	"interlock/replication/registry"
 )
@@ -37,7 +38,7 @@ type tile struct {
 // noticeLine is something that the registry tells operators.
 type noticeLine struct {
 	Text         string
-	At           moment
+	At           pages.Moment
 	Path, Agency string
 }
 
@@ -150,7 +151,7 @@ func (c *Console) tiles(v *visit) []tile {
 	if s.Leader == "" {
 		servers.Detail = "no leader"
 	}
-	signed := tile{Label: "Directory", Value: "Version " + grouped(s.Version), Path: "/servers", Trouble: s.Endorsed <= len(s.Servers)/2}
+	signed := tile{Label: "Directory", Value: "Version " + pages.Grouped(s.Version), Path: "/servers", Trouble: s.Endorsed <= len(s.Servers)/2}
 	signed.Detail = fmt.Sprintf("signed by %d of %d", s.Endorsed, len(s.Servers))
 	active, heard, suspended := 0, 0, 0
 	var used, daily uint64
@@ -167,12 +168,12 @@ func (c *Console) tiles(v *visit) []tile {
 			}
 		}
 	}
-	members := tile{Label: "Agencies", Value: grouped(active) + " active", Path: "/agencies", Detail: "none suspended"}
+	members := tile{Label: "Agencies", Value: pages.Grouped(active) + " active", Path: "/agencies", Detail: "none suspended"}
 	if suspended > 0 {
-		members.Detail = grouped(suspended) + " suspended"
+		members.Detail = pages.Grouped(suspended) + " suspended"
 	}
 	seen := tile{Label: "Heard in the last hour", Value: fmt.Sprintf("%d of %d", heard, active), Detail: "as " + s.Asked + " sees it", Path: "/agencies?show=silent"}
-	asked := tile{Label: "Looked up today", Value: grouped(used), Detail: fmt.Sprintf("%d %% of all quotas", percent(used, daily)), Path: "/agencies"}
+	asked := tile{Label: "Looked up today", Value: pages.Grouped(used), Detail: fmt.Sprintf("%d %% of all quotas", percent(used, daily)), Path: "/agencies"}
 	return []tile{servers, signed, c.keyTile(v), members, seen, asked}
 }
 

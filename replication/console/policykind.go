@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"interlock/protocol/directory"
+	"interlock/protocol/pages"
 	"interlock/protocol/wire"
 )
 
@@ -22,21 +23,21 @@ func policyFields(v *visit, q url.Values) []field {
 		groups = append(groups, g.Name+": "+strings.Join(idStrings(g.Agencies), ", "))
 	}
 	for _, o := range p.Quotas {
-		quotas = append(quotas, string(o.Agency)+": "+grouped(o.Daily))
+		quotas = append(quotas, string(o.Agency)+": "+pages.Grouped(o.Daily))
 	}
 	if id := q.Get("quota"); id != "" && !slices.ContainsFunc(p.Quotas, func(o directory.Quota) bool { return string(o.Agency) == id }) {
-		quotas = append(quotas, id+": "+grouped(p.Daily))
+		quotas = append(quotas, id+": "+pages.Grouped(p.Daily))
 		slices.Sort(quotas)
 	}
 	return []field{
 		{Name: "base", Kind: "hidden", Value: policyMark(p)},
-		{Name: "daily", Label: "Identifiers an agency may look up in a day", Kind: "number", Value: grouped(p.Daily)},
+		{Name: "daily", Label: "Identifiers an agency may look up in a day", Kind: "number", Value: pages.Grouped(p.Daily)},
 		{Name: "quotas", Label: "Agencies with a quota of their own", Kind: "area", Optional: true, Value: strings.Join(quotas, "\n"), Hint: "One a line, for example denver-pd: 500,000. 0 lets an agency look up nothing new."},
-		{Name: "retention", Label: "Days that members keep what another announced", Kind: "number", Value: grouped(p.Retention), Hint: "0: no limit."},
+		{Name: "retention", Label: "Days that members keep what another announced", Kind: "number", Value: pages.Grouped(p.Retention), Hint: "0: no limit."},
 		{Name: "groups", Label: "Groups of agencies that share with one another", Kind: "area", Optional: true, Value: strings.Join(groups, "\n"), Hint: "One a line, for example rockies: boulder-so, denver-pd."},
-		{Name: "refresh", Label: "Days between refreshes of the key’s shares", Kind: "number", Value: grouped(p.Refresh), Hint: "0: never by itself."},
+		{Name: "refresh", Label: "Days between refreshes of the key’s shares", Kind: "number", Value: pages.Grouped(p.Refresh), Hint: "0: never by itself."},
 		{Name: "forks", Label: "A forked feed suspends its author at once", Kind: "check", Value: fork, Hint: "A feed is forked when its author signed two different ones: proof of a fault or of fraud."},
-		{Kind: "note", Label: "Muted values", Value: many(len(p.Muted), "value is", "values are") + " muted, and stay so.", Hint: "Values too common to mean anything. They are kept as tags, which nobody can read."},
+		{Kind: "note", Label: "Muted values", Value: pages.Many(len(p.Muted), "value is", "values are") + " muted, and stay so.", Hint: "Values too common to mean anything. They are kept as tags, which nobody can read."},
 	}
 }
 
@@ -125,7 +126,7 @@ func quotasIn(text string) (quotas []directory.Quota, err error) {
 	for _, p := range list {
 		n, err := numberIn(url.Values{"n": {p[1]}}, "n", directory.MaxDaily)
 		if err != nil || p[1] == "" {
-			return nil, wrong("The quota of “"+p[0]+"” is not a number.", "Want 0 to "+grouped(directory.MaxDaily)+".")
+			return nil, wrong("The quota of “"+p[0]+"” is not a number.", "Want 0 to "+pages.Grouped(directory.MaxDaily)+".")
 		}
 		quotas = append(quotas, directory.Quota{Agency: directory.AgencyID(p[0]), Daily: n})
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"interlock/protocol/pages"
 	"interlock/protocol/wire"
 )
 
@@ -60,7 +61,7 @@ func (c *Console) record(w http.ResponseWriter, r *http.Request, v *visit) error
 	if view.found, err = c.searchRecord(r.Context(), v, s); err != nil {
 		return err
 	}
-	view.SizeText = many(view.Size, "entry", "entries")
+	view.SizeText = pages.Many(view.Size, "entry", "entries")
 	return c.show(w, r, v, http.StatusOK, "record", shell{Title: "Record", Place: "record", View: view})
 }
 
@@ -111,7 +112,7 @@ func (c *Console) searchRecord(ctx context.Context, v *visit, s search) (f found
 	if len(f.Lines) == 0 {
 		f.Empty = "Nothing here."
 		if f.Next > 0 {
-			f.Empty = fmt.Sprintf("Nothing in the %s looked through.", many(s.before-f.Next, "entry", "entries"))
+			f.Empty = fmt.Sprintf("Nothing in the %s looked through.", pages.Many(s.before-f.Next, "entry", "entries"))
 		}
 	}
 	return f, nil
@@ -183,7 +184,7 @@ func (t *titles) get(hash []byte) (string, bool) {
 
 // export sends the whole record as a file.
 func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if err := takeTime(w, exportTimeout); err != nil {
+	if err := pages.TakeTime(w, exportTimeout); err != nil {
 		return err
 	}
 	// Who reads slowly must not hold up the end of the session.

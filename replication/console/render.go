@@ -5,52 +5,17 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"html/template"
 	"net/http"
-	"strings"
 
+	"interlock/protocol/pages"
 	"interlock/replication/registry"
 )
 
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// pages are the templates of whole pages by name, and the parts that are also
-// sent by themselves.
-type pages struct {
-	whole map[string]*template.Template
-	parts *template.Template
-}
-
-// parsePages reads templates/: parts.html holds what pages share, layout.html
-// what stands around them, and every other file is a page.
-func parsePages(a assets) (pages, error) {
-	shared, err := template.New("").Funcs(template.FuncMap{"asset": a.address, "firstUpper": firstUpper}).
-		ParseFS(templateFiles, "templates/parts.html", "templates/layout.html")
-	if err != nil {
-		return pages{}, fmt.Errorf("parse templates: %w", err)
-	}
-	entries, err := templateFiles.ReadDir("templates")
-	if err != nil {
-		return pages{}, fmt.Errorf("read templates: %w", err)
-	}
-	p := pages{whole: map[string]*template.Template{}, parts: shared}
-	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), ".html")
-		if name == "parts" || name == "layout" {
-			continue
-		}
-		t, err := shared.Clone()
-		if err == nil {
-			t, err = t.ParseFS(templateFiles, "templates/"+e.Name())
-		}
-		if err != nil {
-			return pages{}, fmt.Errorf("parse template %s: %w", name, err)
-		}
-		p.whole[name] = t
-	}
-	return p, nil
-}
+//go:embed static
+var staticFiles embed.FS
 
 // shell is what every page is drawn in.
 type shell struct {
@@ -93,7 +58,7 @@ func (v *visit) waiting() counts {
 // part renders one part of a page.
 func (c *Console) part(name string, view any) (string, error) {
 	var b bytes.Buffer
-	if err := c.pages.parts.ExecuteTemplate(&b, name, view); err != nil {
+	if err := c.pages.Parts.ExecuteTemplate(&b, name, view); err != nil {
 		return "", fmt.Errorf("render %s: %w", name, err)
 	}
 	return b.String(), nil
@@ -121,7 +86,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, v *visit, status 
 		}
 	}
 	var b bytes.Buffer
-	if err := c.pages.whole[name].ExecuteTemplate(&b, "layout", sh); err != nil {
+	if err := c.pages.Whole[name].ExecuteTemplate(&b, "layout", sh); err != nil {
 		return fmt.Errorf("render page %s: %w", name, err)
 	}
 	c.send(w, r, status, b.Bytes())
@@ -146,13 +111,16 @@ func (c *Console) send(w http.ResponseWriter, r *http.Request, status int, html 
 // write sends b. A browser that went away is nobody's fault, but is counted in
 // the log of those who look for it.
 func (c *Console) write(w http.ResponseWriter, r *http.Request, b []byte) {
-	if _, err := w.Write(b); err != nil {
+	_, err := w.Write(b)
+	c.undelivered(r, err)
+}
+
+// undelivered notes that an answer did not arrive, where one did not.
+func (c *Console) undelivered(r *http.Request, err error) {
+	if err != nil {
 		c.log.Debug("answer not delivered", "route", r.Pattern, "fault", err)
 	}
 }
-
-// byScript reports whether htmx sent r, and waits for a part and not a page.
-func byScript(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
 
 // What came of a form, as it travels to the page that the form leads to: in a
 // cookie that holds one word.
@@ -172,14 +140,9 @@ var saidOf = map[string]string{
 // goTo leads on to another page after a form.
 func (c *Console) goTo(w http.ResponseWriter, r *http.Request, path, said string) error {
 	if said != "" {
-		http.SetCookie(w, c.cookies.cookie(c.cookies.said, said))
+		http.SetCookie(w, c.cookies.Cookie(c.cookies.said, said))
 	}
-	if byScript(r) {
-		w.Header().Set("HX-Redirect", path)
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	http.Redirect(w, r, path, http.StatusSeeOther)
+	pages.GoTo(w, r, path)
 	return nil
 }
 
@@ -189,6 +152,6 @@ func (c *Console) takeSaid(w http.ResponseWriter, r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	c.cookies.take(w, c.cookies.said)
+	c.cookies.Take(w, c.cookies.said)
 	return saidOf[cookie.Value]
 }

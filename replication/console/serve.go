@@ -4,24 +4,17 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"time"
 
-	"golang.org/x/net/netutil"
+	"interlock/protocol/pages"
 )
 
 // Limits of the server.
 const (
-	headerTimeout  = 10 * time.Second
-	bodyTimeout    = time.Minute
-	answerTimeout  = time.Minute
-	idleTimeout    = 2 * time.Minute
-	exportTimeout  = time.Hour
-	closeTimeout   = 5 * time.Second
-	maxHeader      = 16 << 10
-	maxForm        = 256 << 10 // a policy of the greatest size, as text
-	maxConnections = 256
-	sweepEvery     = 5 * time.Second
+	exportTimeout = time.Hour
+	closeTimeout  = 5 * time.Second
+	maxForm       = 256 << 10 // a policy of the greatest size, as text
+	sweepEvery    = 5 * time.Second
 )
 
 // Serve answers on l until ctx ends, and then signs everybody out, which
@@ -29,12 +22,10 @@ const (
 func (c *Console) Serve(ctx context.Context, l net.Listener) error {
 	base, cancel := context.WithCancel(ctx) // a stream of events ends with it
 	defer cancel()
-	server := &http.Server{
-		Handler: c, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return base },
-	}
+	server := pages.Server(c)
+	server.BaseContext = func(net.Listener) context.Context { return base }
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(netutil.LimitListener(l, maxConnections)) }()
+	go func() { served <- server.Serve(pages.Limit(l)) }()
 	err := c.sweepUntil(ctx, served)
 	cancel()
 	err = errors.Join(err, c.Close())
@@ -67,15 +58,4 @@ func (c *Console) sweepUntil(ctx context.Context, served <-chan error) error {
 func (c *Console) Close() error {
 	c.gate.close()
 	return c.sessions.endAll()
-}
-
-// takeTime lets the request take longer than the others. Recorders in tests
-// have no deadlines, which is no fault.
-func takeTime(w http.ResponseWriter, d time.Duration) error {
-	control, until := http.NewResponseController(w), time.Now().Add(d) // the connection's clock, not the pages'
-	err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until))
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil
-	}
-	return err
 }

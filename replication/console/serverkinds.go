@@ -8,6 +8,7 @@ import (
 
 	"interlock/protocol/directory"
 	"interlock/protocol/link"
+	"interlock/protocol/pages"
 	"interlock/protocol/settings"
 	"interlock/protocol/wire"
 	"interlock/replication/centre"
@@ -125,7 +126,7 @@ func numberIn(q url.Values, name string, most uint64) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || n > most {
-		return 0, wrong("“"+q.Get(name)+"” is not a number that fits here.", "Want 0 to "+grouped(most)+".")
+		return 0, wrong("“"+q.Get(name)+"” is not a number that fits here.", "Want 0 to "+pages.Grouped(most)+".")
 	}
 	return n, nil
 }

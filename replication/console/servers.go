@@ -8,6 +8,7 @@ import (
 
 	"interlock/crypto/vault"
 	"interlock/protocol/directory"
+	"interlock/protocol/pages"
 	"interlock/protocol/wire"
 	"interlock/replication/registry"
 )
@@ -22,7 +23,7 @@ type serverLine struct {
 	Endorsed    bool
 	Share       string
 	ShareOld    bool
-	Seen        moment
+	Seen        pages.Moment
 	Addresses   []string
 	Fingerprint string
 }
@@ -57,7 +58,7 @@ type serversView struct {
 	Endorsed      string
 	Applied       string
 	Record        string
-	Day           moment
+	Day           pages.Moment
 	Servers       []serverLine
 	Epochs        []epochLine
 	Ceremony      *ceremonyView
@@ -68,7 +69,7 @@ type serversView struct {
 func (c *Console) servers(w http.ResponseWriter, r *http.Request, v *visit) error {
 	s := v.status
 	view := serversView{
-		Asked: s.Asked, Leader: s.Leader, Version: grouped(s.Version), Applied: grouped(s.Applied), Record: grouped(s.RecordSize),
+		Asked: s.Asked, Leader: s.Leader, Version: pages.Grouped(s.Version), Applied: pages.Grouped(s.Applied), Record: pages.Grouped(s.RecordSize),
 		Endorsed: fmt.Sprintf("%d of %d", s.Endorsed, len(s.Servers)), Day: day(s.Day), MayMove: v.may(registry.Operations),
 	}
 	for _, server := range s.Servers {

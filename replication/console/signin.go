@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"interlock/crypto/vault"
+	"interlock/protocol/pages"
 )
 
 // signInView is the page before the sign-in.
@@ -40,23 +41,23 @@ func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 // signIn opens the operator's keys. The budgets are asked before the
 // passphrase, so a guess beyond them learns nothing.
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
-	r.Body = &body{ReadCloser: r.Body, limit: maxForm, left: maxForm}
-	if err := readForm(r); err != nil {
+	pages.LimitBody(r, maxForm)
+	if err := pages.ReadForm(r); err != nil {
 		c.fail(w, r, nil, err)
 		return
 	}
 	view := signInView{Name: r.PostFormValue("name"), Next: localPath(r.PostFormValue("next"))}
 	name := strings.ToLower(strings.TrimSpace(view.Name))
-	if wait := c.gate.wait(newTrier(name, c.address(r)), c.now()); wait > 0 {
+	if wait := c.gate.wait(newTrier(name, pages.Client(r, c.proxy)), c.now()); wait > 0 {
 		view.Problem = &notice{
 			Text: "There were too many tries to sign in.",
-			Hint: fmt.Sprintf("Try again in %s, at %s.", inAWhile(wait), c.now().Add(wait+time.Second).Format("15:04:05")),
+			Hint: fmt.Sprintf("Try again in %s, at %s.", pages.InAWhile(wait), c.now().Add(wait+time.Second).Format("15:04:05")),
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 		c.showSignIn(w, r, http.StatusTooManyRequests, view)
 		return
 	}
-	if err := takeTime(w, 2*time.Minute); err != nil { // others may be before this one
+	if err := pages.TakeTime(w, 2*time.Minute); err != nil { // others may be before this one
 		c.fail(w, r, nil, err)
 		return
 	}
@@ -107,7 +108,7 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request, name string, key
 		}
 	}
 	c.log.Info("operator signed in")
-	c.cookies.give(w, c.cookies.session, t)
+	c.cookies.Give(w, c.cookies.session, t)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
@@ -121,6 +122,6 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
 	if err != nil && !errors.Is(err, errSignedOut) {
 		c.log.Warn("session did not end cleanly", "fault", err)
 	}
-	c.cookies.take(w, c.cookies.session)
+	c.cookies.Take(w, c.cookies.session)
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 }

@@ -274,7 +274,7 @@ func TestTheCookieStaysWhereItBelongs(t *testing.T) {
 		if c.session != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q, %v", origin, c.session, err)
 		}
-		cookie := c.cookie("x", "y")
+		cookie := c.Cookie("x", "y")
 		if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Secure != (u.Scheme == "https" && want != "") {
 			t.Errorf("%s: %v", origin, cookie)
 		}

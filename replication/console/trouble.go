@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"interlock/protocol/pages"
 	"interlock/replication/centre"
 )
 
@@ -56,7 +57,7 @@ func (c *Console) told(r *http.Request, err error) (notice, int) {
 		}, http.StatusNotFound
 	case errors.As(err, &tooLarge):
 		return notice{Text: "This is more than the console takes at once."}, http.StatusRequestEntityTooLarge
-	case errors.Is(err, errBrokenForm):
+	case errors.Is(err, pages.ErrBrokenForm):
 		return notice{Text: "The form did not arrive whole.", Hint: "Check the connection and send it again."}, http.StatusBadRequest
 	case r.Context().Err() != nil:
 		return notice{Text: "The connection ended."}, http.StatusRequestTimeout // the browser went away: nobody reads this
@@ -97,7 +98,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 
 // failWith shows a notice as a page, or as a part where htmx asked for one.
 func (c *Console) failWith(w http.ResponseWriter, r *http.Request, v *visit, status int, n notice) {
-	if byScript(r) && !byItself(r) {
+	if pages.ByScript(r) && !byItself(r) {
 		c.answerProblem(w, r, status, n)
 		return
 	}
@@ -130,7 +131,7 @@ func (c *Console) again(w http.ResponseWriter, r *http.Request, v *visit, err er
 		return err
 	}
 	n, status := c.told(r, err)
-	if byScript(r) {
+	if pages.ByScript(r) {
 		c.answerProblem(w, r, status, n)
 		return nil
 	}
@@ -168,21 +169,6 @@ func (c *Console) refuseCrossOrigin(w http.ResponseWriter, r *http.Request) {
 		Text: "This form came from another site, so the console did not take it.",
 		Hint: "Open the console’s own page and do it there.",
 	})
-}
-
-// errBrokenForm is a form that could not be read to its end.
-var errBrokenForm = errors.New("form not readable")
-
-func readForm(r *http.Request) error {
-	var tooLarge *http.MaxBytesError
-	err := r.ParseForm()
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &tooLarge):
-		return err
-	}
-	return errors.Join(errBrokenForm, err)
 }
 
 // said returns what was typed into a field on one line.

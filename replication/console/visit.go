@@ -3,11 +3,10 @@ package console
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"path"
-	"strings"
 	"time"
 
+	"interlock/protocol/pages"
 	"interlock/replication/centre"
 	"interlock/replication/registry"
 )
@@ -33,7 +32,7 @@ func (v *visit) may(role registry.Role) bool { return v.me.Roles&role != 0 }
 // What an open page asks by itself keeps nobody signed in.
 func (c *Console) signedIn(p page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = &body{ReadCloser: r.Body, limit: maxForm, left: maxForm}
+		pages.LimitBody(r, maxForm)
 		s, err := c.sessionOf(r)
 		if err != nil {
 			c.fail(w, r, nil, err)
@@ -44,7 +43,7 @@ func (c *Console) signedIn(p page) http.Handler {
 		}
 		v, err := c.visitOf(r, s)
 		if err == nil && r.Method == http.MethodPost {
-			err = readForm(r)
+			err = pages.ReadForm(r)
 		}
 		if err == nil {
 			err = p(w, r, v)
@@ -57,12 +56,12 @@ func (c *Console) signedIn(p page) http.Handler {
 
 // byItself reports whether an open page asked to be brought up to date.
 func byItself(r *http.Request) bool {
-	return byScript(r) && r.Method == http.MethodGet && r.Header.Get("HX-Target") == "live"
+	return pages.ByScript(r) && r.Method == http.MethodGet && r.Header.Get("HX-Target") == "live"
 }
 
 // sessionOf returns whose session r is of, or errSignedOut.
 func (c *Console) sessionOf(r *http.Request) (*session, error) {
-	t, ok := c.cookies.ticket(r, c.cookies.session)
+	t, ok := c.cookies.Ticket(r, c.cookies.session)
 	if !ok {
 		return nil, errSignedOut
 	}
@@ -111,11 +110,11 @@ func (v *visit) recognise() {
 // sendToSignIn leads to the sign-in and from there back to the page. A form
 // that htmx sent stays on the screen with what was typed in it.
 func (c *Console) sendToSignIn(w http.ResponseWriter, r *http.Request) {
-	if byScript(r) && r.Method == http.MethodGet {
+	if pages.ByScript(r) && r.Method == http.MethodGet {
 		w.WriteHeader(http.StatusNoContent) // the stream of events says it
 		return
 	}
-	if byScript(r) {
+	if pages.ByScript(r) {
 		c.answerProblem(w, r, http.StatusUnauthorized, signedOutNotice)
 		return
 	}
@@ -123,26 +122,10 @@ func (c *Console) sendToSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		back = path.Dir(r.URL.Path)
 	}
-	http.Redirect(w, r, signInPath(back), http.StatusSeeOther)
+	http.Redirect(w, r, pages.SignInPath(back), http.StatusSeeOther)
 }
 
-func signInPath(back string) string {
-	if back == "/" {
-		return "/sign-in"
-	}
-	return "/sign-in?" + url.Values{"next": {back}}.Encode()
-}
-
-// localPath returns where to go after the sign-in: a page of this console, or
-// the first one.
+// localPath is where to go after the sign-in.
 func localPath(next string) string {
-	u, err := url.Parse(next)
-	switch {
-	case err != nil, u.Scheme != "", u.Host != "", u.User != nil:
-	case !strings.HasPrefix(next, "/"), strings.HasPrefix(next, "//"), strings.Contains(next, `\`):
-	case u.Path == "/sign-in", u.Path == "/sign-out", u.Path == "/enrol", u.Path == "/events":
-	default:
-		return u.RequestURI()
-	}
-	return "/"
+	return pages.LocalPath(next, "/sign-in", "/sign-out", "/enrol", "/events")
 }

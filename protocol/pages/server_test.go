@@ -1,4 +1,4 @@
-package web
+package pages
 
 import (
 	"net"
@@ -16,7 +16,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 
 func TestNoMoreConnectionsAreAcceptedThanTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limited(&crowd{})
+		l := Limit(&crowd{})
 		accepted := make(chan net.Conn, 2*maxConnections)
 		go func() {
 			for range maxConnections + 1 {

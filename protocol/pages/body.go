@@ -1,4 +1,4 @@
-package web
+package pages
 
 import (
 	"errors"
@@ -10,6 +10,11 @@ import (
 // once the limit is passed. A browser listens to no answer before it has sent
 // all: without this it shows a broken connection in place of the sentence.
 const patience = 8
+
+// LimitBody has r's body end in an *http.MaxBytesError after limit bytes.
+func LimitBody(r *http.Request, limit int64) {
+	r.Body = &body{ReadCloser: r.Body, limit: limit, left: limit}
+}
 
 // body reads a request's body up to a limit, and then ends in an
 // *http.MaxBytesError.
