@@ -81,12 +81,15 @@ func (p *publication) set(signed *wire.SignedDirectory, d *directory.Directory) 
 // and what was endorsed by a majority goes to those who follow.
 func (s *Server) publish() {
 	var reviewed uint64
+	leaving := false // a server is removed, and raft has not let go of it
 	for {
 		changed := s.cluster.Changed()
+		left := leaving
+		leaving = s.cluster.Leaving()
 		var version uint64
 		var signed *wire.SignedDirectory
 		s.cluster.View(func(state *registry.State) { version, signed = state.Version(), state.Published() })
-		if version != reviewed {
+		if version != reviewed || left && !leaving {
 			reviewed = version
 			s.host.Review()
 		}

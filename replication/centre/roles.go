@@ -16,9 +16,9 @@ func (s *Server) role(p wire.Peer) wire.Role {
 	default:
 		return s.roleOnDisk(p)
 	}
-	var server, operator bool
+	server, operator := s.cluster.Speaks(p), false
 	s.cluster.View(func(state *registry.State) {
-		server, operator = state.IsServer(p), state.IsOperator(p)
+		operator = state.IsOperator(p)
 		if d := s.published.directory(); d != nil && d.Version > state.Version() {
 			server = server || s.number(p) != 0 // the state here is behind
 		}

@@ -209,7 +209,7 @@ func (c *Cluster) begin(state *registry.State, rejoin bool) (raft.SnapshotStore,
 // observe is called by raft, which must not wait for us.
 func (c *Cluster) observe(o *raft.Observation) bool {
 	switch o.Data.(type) {
-	case raft.LeaderObservation, raft.RaftState:
+	case raft.LeaderObservation, raft.RaftState, raft.PeerObservation:
 		c.changed.notify()
 	}
 	return false

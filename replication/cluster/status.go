@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"slices"
+
 	"github.com/hashicorp/raft"
 
 	"interlock/protocol/directory"
@@ -72,6 +74,17 @@ func (c *Cluster) Speaks(p wire.Peer) (speaks bool) {
 	}
 	_, speaks = member(c.configuration(), addressOf(p))
 	return speaks
+}
+
+// Leaving reports whether raft still has a server that the state names no more.
+func (c *Cluster) Leaving() (leaving bool) {
+	servers := c.configuration().Servers
+	c.View(func(s *registry.State) {
+		leaving = slices.ContainsFunc(servers, func(m raft.Server) bool {
+			return !slices.ContainsFunc(s.Servers(), func(d directory.Server) bool { return addressOf(d.Key) == m.Address })
+		})
+	})
+	return leaving
 }
 
 // leader returns the server that leads, as far as is known here.
