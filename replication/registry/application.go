@@ -38,7 +38,7 @@ func (d *draft) apply(m *wire.Application) (changes bool, err error) {
 	switch {
 	case waiting && d.pending[i].hash == hash:
 		return false, nil
-	case waiting && m.Time < d.pending[i].record.Application.Time:
+	case waiting && m.Time <= d.pending[i].record.Application.Time: // one that is sent again takes back nothing that came after it
 		return false, ErrStale
 	case !waiting && !d.knows(agency.Key) && len(d.pending) >= MaxPending:
 		return false, ErrFull

@@ -319,7 +319,8 @@ func TestApplicationsAreBounded(t *testing.T) {
 		l.takes(applies(n.application(seeded("flood", i), fmt.Sprintf("flood-%d", i), "", 1)))
 	}
 	l.refuses(applies(n.application(seeded("agency", 0), "denver-pd", "", 1)), ErrFull)
-	l.takes(applies(n.application(seeded("flood", 7), "denver-pd", "", 1)))
+	l.refuses(applies(n.application(seeded("flood", 7), "denver-pd", "", 1)), ErrStale)
+	l.takes(applies(n.application(seeded("flood", 7), "denver-pd", "", 2)))
 	if got := len(l.pending); got != MaxPending {
 		t.Fatalf("pending: got %d, want %d", got, MaxPending)
 	}
