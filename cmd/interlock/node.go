@@ -36,6 +36,15 @@ type folder struct {
 	Dir string `default:"." type:"path" help:"The node's folder."`
 }
 
+// open reads the node's configuration, and what opens its identity.
+func (f folder) open(errs stderr) (cfg node.Config, lock vault.Lock, err error) {
+	if cfg, err = node.LoadConfig(f.Dir); err != nil {
+		return cfg, lock, err
+	}
+	lock, err = unlock(f.Dir, cfg.Unlock, os.Stdin, errs)
+	return cfg, lock, err
+}
+
 // unlockFile is the key file that init makes beside the identity it opens.
 const unlockFile = "unlock.key"
 
@@ -130,11 +139,7 @@ type nodeEnrolCmd struct {
 }
 
 func (c nodeEnrolCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
-	cfg, err := node.LoadConfig(c.Dir)
-	if err != nil {
-		return err
-	}
-	lock, err := unlock(c.Dir, cfg.Unlock, os.Stdin, errs)
+	cfg, lock, err := c.open(errs)
 	if err != nil {
 		return err
 	}
@@ -162,11 +167,7 @@ type nodeRunCmd struct {
 }
 
 func (c nodeRunCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
-	cfg, err := node.LoadConfig(c.Dir)
-	if err != nil {
-		return err
-	}
-	lock, err := unlock(c.Dir, cfg.Unlock, os.Stdin, errs)
+	cfg, lock, err := c.open(errs)
 	if err != nil {
 		return err
 	}
@@ -257,11 +258,7 @@ type nodeRotateCmd struct {
 }
 
 func (c nodeRotateCmd) Run(ctx context.Context, out io.Writer, errs stderr) error {
-	cfg, err := node.LoadConfig(c.Dir)
-	if err != nil {
-		return err
-	}
-	lock, err := unlock(c.Dir, cfg.Unlock, os.Stdin, errs)
+	cfg, lock, err := c.open(errs)
 	if err != nil {
 		return err
 	}
