@@ -9,13 +9,14 @@ import (
 	"interlock/protocol/wire"
 )
 
-// EntrySize is the length of an entry as it is chained and stored: number
+// EntrySize is the length of an entry as it is chained and sent: number
 // (8 bytes, big-endian), kind (1), epoch (4), tag, sealed pointer.
 const EntrySize = 8 + 1 + 4 + len(token.Tag{}) + token.PointerSize
 
 // Encode returns the EntrySize bytes of e.
-func (e Entry) Encode() []byte {
-	b := make([]byte, 0, EntrySize)
+func (e Entry) Encode() []byte { return e.append(make([]byte, 0, EntrySize)) }
+
+func (e Entry) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, e.Number)
 	b = append(b, byte(e.Kind))
 	b = binary.BigEndian.AppendUint32(b, uint32(e.Epoch))
@@ -42,10 +43,14 @@ func (e Entry) check() error {
 	switch {
 	case e.Number == 0:
 		return fmt.Errorf("%w: number 0", ErrMalformed)
-	case e.Kind != Announce:
-		return fmt.Errorf("%w: kind %d", ErrMalformed, e.Kind)
 	case e.Epoch == 0:
 		return fmt.Errorf("%w: epoch 0", ErrMalformed)
+	case e.Kind == Announce:
+		return nil
+	case e.Kind != Withdraw:
+		return fmt.Errorf("%w: kind %d", ErrMalformed, e.Kind)
+	case e.Tag != token.Tag{} || e.Withdraws() == 0 || e.Withdraws() >= e.Number || [len(e.Pointer) - 8]byte(e.Pointer[8:]) != [len(e.Pointer) - 8]byte{}:
+		return fmt.Errorf("%w: withdrawal", ErrMalformed)
 	}
 	return nil
 }
@@ -53,11 +58,14 @@ func (e Entry) check() error {
 // Message is the batch as the wire carries it.
 func (b Batch) Message() *wire.Batch {
 	m := &wire.Batch{Head: b.Head.Message(), Last: b.Last}
+	if len(b.Entries) > 0 {
+		m.Entries = make([]byte, 0, len(b.Entries)*EntrySize)
+	}
 	for i := range b.Entries {
-		e := &b.Entries[i]
-		m.Entries = append(m.Entries, &wire.Entry{
-			Number: e.Number, Kind: uint32(e.Kind), Epoch: uint32(e.Epoch), Tag: e.Tag[:], Pointer: e.Pointer[:],
-		})
+		m.Entries = b.Entries[i].append(m.Entries)
+	}
+	for _, r := range b.Kept {
+		m.Kept = append(m.Kept, r.First, r.Last-r.First)
 	}
 	return m
 }
@@ -69,50 +77,74 @@ func FromMessage(m *wire.Batch) (Batch, error) {
 		return Batch{}, err
 	}
 	b := Batch{Head: head, Last: m.Last}
-	if len(m.Entries) > wire.MaxBatch {
-		return Batch{}, fmt.Errorf("%w: %d entries in a batch, at most %d", ErrMalformed, len(m.Entries), wire.MaxBatch)
+	n := len(m.Entries) / EntrySize
+	if len(m.Entries)%EntrySize != 0 || n > wire.MaxBatch || n > 0 && len(m.Kept) > 0 {
+		return Batch{}, fmt.Errorf("%w: %d bytes of entries in a batch, at most %d entries", ErrMalformed, len(m.Entries), wire.MaxBatch)
 	}
-	for _, me := range m.Entries {
-		e := Entry{Number: me.Number, Kind: Kind(me.Kind), Epoch: token.Epoch(me.Epoch)}
-		if len(me.Tag) != len(e.Tag) || len(me.Pointer) != len(e.Pointer) || me.Kind > 0xff {
-			return Batch{}, fmt.Errorf("%w: tag of %d, pointer of %d bytes", ErrMalformed, len(me.Tag), len(me.Pointer))
-		}
-		copy(e.Tag[:], me.Tag)
-		copy(e.Pointer[:], me.Pointer)
-		if err := e.check(); err != nil {
+	if n > 0 {
+		b.Entries = make([]Entry, n)
+	}
+	for i := range b.Entries {
+		if b.Entries[i], err = Decode(m.Entries[i*EntrySize : (i+1)*EntrySize]); err != nil {
 			return Batch{}, err
 		}
-		b.Entries = append(b.Entries, e)
 	}
-	return b, nil
+	b.Kept, err = runsOf(m.Kept)
+	return b, err
+}
+
+// runsOf parses runs: ascending, with at least one number between two, and no
+// more than a batch's entries in all.
+func runsOf(list []uint64) ([]Run, error) {
+	if len(list)%2 != 0 || len(list) > 2*wire.MaxBatch {
+		return nil, fmt.Errorf("%w: %d numbers of kept entries", ErrMalformed, len(list))
+	}
+	var runs []Run
+	last, total := uint64(0), uint64(0)
+	for i := 0; i < len(list); i += 2 {
+		r := Run{list[i], list[i] + list[i+1]}
+		total += list[i+1] + 1
+		if list[i+1] >= wire.MaxBatch || total > wire.MaxBatch || r.Last < r.First || r.First == 0 || i > 0 && r.First <= last+1 {
+			return nil, fmt.Errorf("%w: kept entries %d to %d", ErrMalformed, r.First, r.Last)
+		}
+		runs, last = append(runs, r), r.Last
+	}
+	return runs, nil
 }
 
 // Message is the head as messages carry it.
 func (h Head) Message() *wire.Head {
-	return &wire.Head{Author: string(h.Author), Number: h.Number, Hash: h.Hash[:], Signature: h.Signature}
+	return &wire.Head{
+		Author: string(h.Author), Audience: h.Audience.String(), Generation: h.Generation,
+		Number: h.Number, Hash: h.Hash[:], Signature: h.Signature,
+	}
 }
 
 // ParseHead parses a head; whether it was signed, Verified says.
 func ParseHead(m *wire.Head) (Head, error) {
-	id, err := directory.ParseAgencyID(m.GetAuthor())
-	if err != nil || len(m.GetHash()) != len(Hash{}) {
+	author, err := directory.ParseAgencyID(m.GetAuthor())
+	if err != nil || len(m.GetHash()) != len(Hash{}) || m.Generation == 0 {
 		return Head{}, fmt.Errorf("%w: head", ErrMalformed)
 	}
-	h := Head{Author: id, Signature: m.Signature}
-	h.Number = m.Number
-	copy(h.Hash[:], m.Hash)
+	audience, err := directory.ParseAudience(m.Audience)
+	if err != nil {
+		return Head{}, fmt.Errorf("%w: head: %w", ErrMalformed, err)
+	}
+	h := Head{ID: ID{author, audience}, Signature: m.Signature}
+	h.Position = Position{Generation: m.Generation, Number: m.Number, Hash: Hash(m.Hash)}
 	return h, nil
 }
 
 // Encode returns the head as it is stored: its hash, then its signature.
 func (h Head) Encode() []byte { return append(append([]byte{}, h.Hash[:]...), h.Signature...) }
 
-// DecodeHead parses what Encode wrote for the head of author at number.
-func DecodeHead(author directory.AgencyID, number uint64, b []byte) (Head, error) {
+// DecodeHead parses what Encode wrote for the head of a feed at a generation and
+// number.
+func DecodeHead(id ID, generation uint32, number uint64, b []byte) (Head, error) {
 	if len(b) <= len(Hash{}) {
 		return Head{}, fmt.Errorf("%w: stored head of %d bytes", ErrMalformed, len(b))
 	}
-	h := Head{Author: author, Position: Position{Number: number, Hash: Hash(b[:len(Hash{})])}}
+	h := Head{ID: id, Position: Position{Generation: generation, Number: number, Hash: Hash(b[:len(Hash{})])}}
 	h.Signature = append([]byte{}, b[len(h.Hash):]...)
 	return h, nil
 }

@@ -145,20 +145,97 @@ func (x *EvaluateResponse) GetProof() []byte {
 	return nil
 }
 
-// Subscribe asks for the entries of one feed after a number, and then for
-// every new one as it is written.
+// FeedPosition is how far a subscriber has one feed.
+type FeedPosition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Audience      string                 `protobuf:"bytes,1,opt,name=audience,proto3" json:"audience,omitempty"` // empty for every member
+	Generation    uint32                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // of the last entry that is held in this generation
+	Hash          []byte                 `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`      // chain hash there
+	Held          uint64                 `protobuf:"varint,5,opt,name=held,proto3" json:"held,omitempty"`     // entries up to this number are held from a former generation
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedPosition) Reset() {
+	*x = FeedPosition{}
+	mi := &file_wire_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedPosition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedPosition) ProtoMessage() {}
+
+func (x *FeedPosition) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedPosition.ProtoReflect.Descriptor instead.
+func (*FeedPosition) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FeedPosition) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *FeedPosition) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *FeedPosition) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *FeedPosition) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *FeedPosition) GetHeld() uint64 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
+// Subscribe asks for what an author announces to audiences in which the
+// subscriber is: all that follows the positions, in feeds not named from the start.
 type Subscribe struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Author        string                 `protobuf:"bytes,1,opt,name=author,proto3" json:"author,omitempty"`
-	Since         uint64                 `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"`
-	Hash          []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"` // chain hash at since, as the subscriber has it
+	Feeds         []*FeedPosition        `protobuf:"bytes,2,rep,name=feeds,proto3" json:"feeds,omitempty"` // by audience, ascending
+	Once          bool                   `protobuf:"varint,3,opt,name=once,proto3" json:"once,omitempty"`  // only what there is now, and then the end
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Subscribe) Reset() {
 	*x = Subscribe{}
-	mi := &file_wire_proto_msgTypes[2]
+	mi := &file_wire_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -170,7 +247,7 @@ func (x *Subscribe) String() string {
 func (*Subscribe) ProtoMessage() {}
 
 func (x *Subscribe) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[2]
+	mi := &file_wire_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -183,7 +260,7 @@ func (x *Subscribe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribe.ProtoReflect.Descriptor instead.
 func (*Subscribe) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{2}
+	return file_wire_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Subscribe) GetAuthor() string {
@@ -193,94 +270,18 @@ func (x *Subscribe) GetAuthor() string {
 	return ""
 }
 
-func (x *Subscribe) GetSince() uint64 {
+func (x *Subscribe) GetFeeds() []*FeedPosition {
 	if x != nil {
-		return x.Since
-	}
-	return 0
-}
-
-func (x *Subscribe) GetHash() []byte {
-	if x != nil {
-		return x.Hash
+		return x.Feeds
 	}
 	return nil
 }
 
-type Entry struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
-	Kind          uint32                 `protobuf:"varint,2,opt,name=kind,proto3" json:"kind,omitempty"` // 1 announce
-	Epoch         uint32                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Tag           []byte                 `protobuf:"bytes,4,opt,name=tag,proto3" json:"tag,omitempty"`
-	Pointer       []byte                 `protobuf:"bytes,5,opt,name=pointer,proto3" json:"pointer,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Entry) Reset() {
-	*x = Entry{}
-	mi := &file_wire_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Entry) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Entry) ProtoMessage() {}
-
-func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[3]
+func (x *Subscribe) GetOnce() bool {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
+		return x.Once
 	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Entry.ProtoReflect.Descriptor instead.
-func (*Entry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *Entry) GetNumber() uint64 {
-	if x != nil {
-		return x.Number
-	}
-	return 0
-}
-
-func (x *Entry) GetKind() uint32 {
-	if x != nil {
-		return x.Kind
-	}
-	return 0
-}
-
-func (x *Entry) GetEpoch() uint32 {
-	if x != nil {
-		return x.Epoch
-	}
-	return 0
-}
-
-func (x *Entry) GetTag() []byte {
-	if x != nil {
-		return x.Tag
-	}
-	return nil
-}
-
-func (x *Entry) GetPointer() []byte {
-	if x != nil {
-		return x.Pointer
-	}
-	return nil
+	return false
 }
 
 type Head struct {
@@ -289,6 +290,8 @@ type Head struct {
 	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	Hash          []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
 	Signature     []byte                 `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	Audience      string                 `protobuf:"bytes,5,opt,name=audience,proto3" json:"audience,omitempty"`
+	Generation    uint32                 `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -351,13 +354,30 @@ func (x *Head) GetSignature() []byte {
 	return nil
 }
 
-// Batch carries consecutive entries up to its signed head. Without entries it
-// says that the subscriber has everything up to the head.
+func (x *Head) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *Head) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+// Batch carries consecutive entries of a generation up to its signed head.
+// Without entries it says that the subscriber has everything up to the head. With
+// kept it carries none, but says which of those that the subscriber holds are
+// the ones of this generation up to the head.
 type Batch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Entries       []*Entry               `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	Entries       []byte                 `protobuf:"bytes,1,opt,name=entries,proto3" json:"entries,omitempty"` // records of 75 bytes: number, kind, epoch, tag, pointer
 	Head          *Head                  `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
-	Last          uint64                 `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"` // number of the last entry that the sender has of this feed
+	Last          uint64                 `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`        // number of the last entry that the sender has of this feed
+	Kept          []uint64               `protobuf:"varint,4,rep,packed,name=kept,proto3" json:"kept,omitempty"` // first number and how many follow it, in turn
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -392,7 +412,7 @@ func (*Batch) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{5}
 }
 
-func (x *Batch) GetEntries() []*Entry {
+func (x *Batch) GetEntries() []byte {
 	if x != nil {
 		return x.Entries
 	}
@@ -413,10 +433,20 @@ func (x *Batch) GetLast() uint64 {
 	return 0
 }
 
-// Ack says that everything up to number is on the subscriber's disk.
+func (x *Batch) GetKept() []uint64 {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+// Ack says that everything up to a head is on the subscriber's disk and has
+// been compared.
 type Ack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Audience      string                 `protobuf:"bytes,1,opt,name=audience,proto3" json:"audience,omitempty"`
+	Generation    uint32                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -451,11 +481,323 @@ func (*Ack) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{6}
 }
 
+func (x *Ack) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *Ack) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
 func (x *Ack) GetNumber() uint64 {
 	if x != nil {
 		return x.Number
 	}
 	return 0
+}
+
+// ReceiptsRequest asks a member how far it has compared the asker's feeds.
+type ReceiptsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         []byte                 `protobuf:"bytes,1,opt,name=nonce,proto3" json:"nonce,omitempty"` // 16 bytes; what is signed is fresh
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiptsRequest) Reset() {
+	*x = ReceiptsRequest{}
+	mi := &file_wire_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiptsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiptsRequest) ProtoMessage() {}
+
+func (x *ReceiptsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiptsRequest.ProtoReflect.Descriptor instead.
+func (*ReceiptsRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ReceiptsRequest) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+// Receipt says that its reader has compared an author's feed up to a head with
+// what it holds, signed by the reader.
+type Receipt struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reader        string                 `protobuf:"bytes,1,opt,name=reader,proto3" json:"reader,omitempty"`
+	Author        string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`
+	Audience      string                 `protobuf:"bytes,3,opt,name=audience,proto3" json:"audience,omitempty"`
+	Generation    uint32                 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	Number        uint64                 `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,6,opt,name=hash,proto3" json:"hash,omitempty"`
+	Time          uint64                 `protobuf:"varint,7,opt,name=time,proto3" json:"time,omitempty"` // Unix seconds, the reader's clock
+	Signature     []byte                 `protobuf:"bytes,8,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Receipt) Reset() {
+	*x = Receipt{}
+	mi := &file_wire_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Receipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Receipt) ProtoMessage() {}
+
+func (x *Receipt) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
+func (*Receipt) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Receipt) GetReader() string {
+	if x != nil {
+		return x.Reader
+	}
+	return ""
+}
+
+func (x *Receipt) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *Receipt) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *Receipt) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *Receipt) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Receipt) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *Receipt) GetTime() uint64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Receipt) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+type ReceiptsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Receipts      []*Receipt             `protobuf:"bytes,1,rep,name=receipts,proto3" json:"receipts,omitempty"` // by audience
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiptsResponse) Reset() {
+	*x = ReceiptsResponse{}
+	mi := &file_wire_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiptsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiptsResponse) ProtoMessage() {}
+
+func (x *ReceiptsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiptsResponse.ProtoReflect.Descriptor instead.
+func (*ReceiptsResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ReceiptsResponse) GetReceipts() []*Receipt {
+	if x != nil {
+		return x.Receipts
+	}
+	return nil
+}
+
+// Holding is how far a member has the feed of one author for every member.
+type Holding struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Author        string                 `protobuf:"bytes,1,opt,name=author,proto3" json:"author,omitempty"`
+	Generation    uint32                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Holding) Reset() {
+	*x = Holding{}
+	mi := &file_wire_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Holding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Holding) ProtoMessage() {}
+
+func (x *Holding) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Holding.ProtoReflect.Descriptor instead.
+func (*Holding) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Holding) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *Holding) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *Holding) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// Holdings is what two neighbours tell each other from time to time, so that
+// what gossip lost is found.
+type Holdings struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Feeds         []*Holding             `protobuf:"bytes,1,rep,name=feeds,proto3" json:"feeds,omitempty"` // by author, ascending
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Holdings) Reset() {
+	*x = Holdings{}
+	mi := &file_wire_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Holdings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Holdings) ProtoMessage() {}
+
+func (x *Holdings) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Holdings.ProtoReflect.Descriptor instead.
+func (*Holdings) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Holdings) GetFeeds() []*Holding {
+	if x != nil {
+		return x.Feeds
+	}
+	return nil
 }
 
 type Server struct {
@@ -471,7 +813,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -483,7 +825,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -496,7 +838,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{7}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Server) GetIndex() uint32 {
@@ -550,7 +892,7 @@ type Agency struct {
 
 func (x *Agency) Reset() {
 	*x = Agency{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +904,7 @@ func (x *Agency) String() string {
 func (*Agency) ProtoMessage() {}
 
 func (x *Agency) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +917,7 @@ func (x *Agency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agency.ProtoReflect.Descriptor instead.
 func (*Agency) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Agency) GetId() string {
@@ -645,7 +987,7 @@ type Operator struct {
 
 func (x *Operator) Reset() {
 	*x = Operator{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +999,7 @@ func (x *Operator) String() string {
 func (*Operator) ProtoMessage() {}
 
 func (x *Operator) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +1012,7 @@ func (x *Operator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operator.ProtoReflect.Descriptor instead.
 func (*Operator) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Operator) GetName() string {
@@ -704,7 +1046,7 @@ type PublicShare struct {
 
 func (x *PublicShare) Reset() {
 	*x = PublicShare{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -716,7 +1058,7 @@ func (x *PublicShare) String() string {
 func (*PublicShare) ProtoMessage() {}
 
 func (x *PublicShare) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -729,7 +1071,7 @@ func (x *PublicShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicShare.ProtoReflect.Descriptor instead.
 func (*PublicShare) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PublicShare) GetServer() uint32 {
@@ -762,7 +1104,7 @@ type KeyEpoch struct {
 
 func (x *KeyEpoch) Reset() {
 	*x = KeyEpoch{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -774,7 +1116,7 @@ func (x *KeyEpoch) String() string {
 func (*KeyEpoch) ProtoMessage() {}
 
 func (x *KeyEpoch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -787,7 +1129,7 @@ func (x *KeyEpoch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyEpoch.ProtoReflect.Descriptor instead.
 func (*KeyEpoch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *KeyEpoch) GetEpoch() uint32 {
@@ -849,7 +1191,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -861,7 +1203,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -874,7 +1216,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Group) GetName() string {
@@ -901,7 +1243,7 @@ type AgencyQuota struct {
 
 func (x *AgencyQuota) Reset() {
 	*x = AgencyQuota{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +1255,7 @@ func (x *AgencyQuota) String() string {
 func (*AgencyQuota) ProtoMessage() {}
 
 func (x *AgencyQuota) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +1268,7 @@ func (x *AgencyQuota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgencyQuota.ProtoReflect.Descriptor instead.
 func (*AgencyQuota) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AgencyQuota) GetAgency() string {
@@ -959,7 +1301,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1313,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1326,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Policy) GetDaily() uint64 {
@@ -1052,7 +1394,7 @@ type Directory struct {
 
 func (x *Directory) Reset() {
 	*x = Directory{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1406,7 @@ func (x *Directory) String() string {
 func (*Directory) ProtoMessage() {}
 
 func (x *Directory) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1419,7 @@ func (x *Directory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Directory.ProtoReflect.Descriptor instead.
 func (*Directory) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Directory) GetGenesis() []byte {
@@ -1146,7 +1488,7 @@ type Endorsement struct {
 
 func (x *Endorsement) Reset() {
 	*x = Endorsement{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1158,7 +1500,7 @@ func (x *Endorsement) String() string {
 func (*Endorsement) ProtoMessage() {}
 
 func (x *Endorsement) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1171,7 +1513,7 @@ func (x *Endorsement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endorsement.ProtoReflect.Descriptor instead.
 func (*Endorsement) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Endorsement) GetServer() uint32 {
@@ -1198,7 +1540,7 @@ type SignedDirectory struct {
 
 func (x *SignedDirectory) Reset() {
 	*x = SignedDirectory{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +1552,7 @@ func (x *SignedDirectory) String() string {
 func (*SignedDirectory) ProtoMessage() {}
 
 func (x *SignedDirectory) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +1565,7 @@ func (x *SignedDirectory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedDirectory.ProtoReflect.Descriptor instead.
 func (*SignedDirectory) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SignedDirectory) GetDirectory() []byte {
@@ -1252,7 +1594,7 @@ type FollowDirectory struct {
 
 func (x *FollowDirectory) Reset() {
 	*x = FollowDirectory{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1606,7 @@ func (x *FollowDirectory) String() string {
 func (*FollowDirectory) ProtoMessage() {}
 
 func (x *FollowDirectory) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1619,7 @@ func (x *FollowDirectory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowDirectory.ProtoReflect.Descriptor instead.
 func (*FollowDirectory) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FollowDirectory) GetVersion() uint64 {
@@ -1304,7 +1646,7 @@ type DirectoryUpdate struct {
 
 func (x *DirectoryUpdate) Reset() {
 	*x = DirectoryUpdate{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1658,7 @@ func (x *DirectoryUpdate) String() string {
 func (*DirectoryUpdate) ProtoMessage() {}
 
 func (x *DirectoryUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1671,7 @@ func (x *DirectoryUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryUpdate.ProtoReflect.Descriptor instead.
 func (*DirectoryUpdate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DirectoryUpdate) GetSigned() *SignedDirectory {
@@ -1368,7 +1710,7 @@ type Application struct {
 
 func (x *Application) Reset() {
 	*x = Application{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1380,7 +1722,7 @@ func (x *Application) String() string {
 func (*Application) ProtoMessage() {}
 
 func (x *Application) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1393,7 +1735,7 @@ func (x *Application) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Application.ProtoReflect.Descriptor instead.
 func (*Application) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Application) GetId() string {
@@ -1505,7 +1847,7 @@ type EpochSecret struct {
 
 func (x *EpochSecret) Reset() {
 	*x = EpochSecret{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1859,7 @@ func (x *EpochSecret) String() string {
 func (*EpochSecret) ProtoMessage() {}
 
 func (x *EpochSecret) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1872,7 @@ func (x *EpochSecret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EpochSecret.ProtoReflect.Descriptor instead.
 func (*EpochSecret) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *EpochSecret) GetEpoch() uint32 {
@@ -1556,7 +1898,7 @@ type AdmissionRequest struct {
 
 func (x *AdmissionRequest) Reset() {
 	*x = AdmissionRequest{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1568,7 +1910,7 @@ func (x *AdmissionRequest) String() string {
 func (*AdmissionRequest) ProtoMessage() {}
 
 func (x *AdmissionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1581,7 +1923,7 @@ func (x *AdmissionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdmissionRequest.ProtoReflect.Descriptor instead.
 func (*AdmissionRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AdmissionRequest) GetApplication() *Application {
@@ -1603,7 +1945,7 @@ type AdmissionResponse struct {
 
 func (x *AdmissionResponse) Reset() {
 	*x = AdmissionResponse{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1615,7 +1957,7 @@ func (x *AdmissionResponse) String() string {
 func (*AdmissionResponse) ProtoMessage() {}
 
 func (x *AdmissionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1628,7 +1970,7 @@ func (x *AdmissionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdmissionResponse.ProtoReflect.Descriptor instead.
 func (*AdmissionResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AdmissionResponse) GetStatus() uint32 {
@@ -1670,7 +2012,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +2024,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +2037,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Evidence) GetFirst() *Head {
@@ -1721,7 +2063,7 @@ type EvidenceResponse struct {
 
 func (x *EvidenceResponse) Reset() {
 	*x = EvidenceResponse{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +2075,7 @@ func (x *EvidenceResponse) String() string {
 func (*EvidenceResponse) ProtoMessage() {}
 
 func (x *EvidenceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +2088,7 @@ func (x *EvidenceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvidenceResponse.ProtoReflect.Descriptor instead.
 func (*EvidenceResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *EvidenceResponse) GetRefusal() string {
@@ -1765,7 +2107,7 @@ type Reshare struct {
 
 func (x *Reshare) Reset() {
 	*x = Reshare{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +2119,7 @@ func (x *Reshare) String() string {
 func (*Reshare) ProtoMessage() {}
 
 func (x *Reshare) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +2132,7 @@ func (x *Reshare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reshare.ProtoReflect.Descriptor instead.
 func (*Reshare) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Reshare) GetThreshold() uint32 {
@@ -1809,7 +2151,7 @@ type NewEpoch struct {
 
 func (x *NewEpoch) Reset() {
 	*x = NewEpoch{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1821,7 +2163,7 @@ func (x *NewEpoch) String() string {
 func (*NewEpoch) ProtoMessage() {}
 
 func (x *NewEpoch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1834,7 +2176,7 @@ func (x *NewEpoch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewEpoch.ProtoReflect.Descriptor instead.
 func (*NewEpoch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *NewEpoch) GetThreshold() uint32 {
@@ -1853,7 +2195,7 @@ type RetireEpoch struct {
 
 func (x *RetireEpoch) Reset() {
 	*x = RetireEpoch{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +2207,7 @@ func (x *RetireEpoch) String() string {
 func (*RetireEpoch) ProtoMessage() {}
 
 func (x *RetireEpoch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +2220,7 @@ func (x *RetireEpoch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireEpoch.ProtoReflect.Descriptor instead.
 func (*RetireEpoch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RetireEpoch) GetEpoch() uint32 {
@@ -1900,7 +2242,7 @@ type ServerChange struct {
 
 func (x *ServerChange) Reset() {
 	*x = ServerChange{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +2254,7 @@ func (x *ServerChange) String() string {
 func (*ServerChange) ProtoMessage() {}
 
 func (x *ServerChange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2267,7 @@ func (x *ServerChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerChange.ProtoReflect.Descriptor instead.
 func (*ServerChange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ServerChange) GetServer() *Server {
@@ -1966,7 +2308,7 @@ type OperatorChange struct {
 
 func (x *OperatorChange) Reset() {
 	*x = OperatorChange{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1978,7 +2320,7 @@ func (x *OperatorChange) String() string {
 func (*OperatorChange) ProtoMessage() {}
 
 func (x *OperatorChange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1991,7 +2333,7 @@ func (x *OperatorChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperatorChange.ProtoReflect.Descriptor instead.
 func (*OperatorChange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *OperatorChange) GetOperator() *Operator {
@@ -2018,7 +2360,7 @@ type AgencyChange struct {
 
 func (x *AgencyChange) Reset() {
 	*x = AgencyChange{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2372,7 @@ func (x *AgencyChange) String() string {
 func (*AgencyChange) ProtoMessage() {}
 
 func (x *AgencyChange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2385,7 @@ func (x *AgencyChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgencyChange.ProtoReflect.Descriptor instead.
 func (*AgencyChange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AgencyChange) GetAgency() string {
@@ -2079,7 +2421,7 @@ type Motion struct {
 
 func (x *Motion) Reset() {
 	*x = Motion{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2091,7 +2433,7 @@ func (x *Motion) String() string {
 func (*Motion) ProtoMessage() {}
 
 func (x *Motion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2104,7 +2446,7 @@ func (x *Motion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Motion.ProtoReflect.Descriptor instead.
 func (*Motion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Motion) GetOf() isMotion_Of {
@@ -2235,7 +2577,7 @@ type Invitation struct {
 
 func (x *Invitation) Reset() {
 	*x = Invitation{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2589,7 @@ func (x *Invitation) String() string {
 func (*Invitation) ProtoMessage() {}
 
 func (x *Invitation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2602,7 @@ func (x *Invitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
 func (*Invitation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Invitation) GetKey() []byte {
@@ -2307,7 +2649,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2319,7 +2661,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2332,7 +2674,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Decision) GetVerb() uint32 {
@@ -2421,7 +2763,7 @@ type OperateRequest struct {
 
 func (x *OperateRequest) Reset() {
 	*x = OperateRequest{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2433,7 +2775,7 @@ func (x *OperateRequest) String() string {
 func (*OperateRequest) ProtoMessage() {}
 
 func (x *OperateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2446,7 +2788,7 @@ func (x *OperateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperateRequest.ProtoReflect.Descriptor instead.
 func (*OperateRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *OperateRequest) GetDecision() *Decision {
@@ -2467,7 +2809,7 @@ type RecordRequest struct {
 
 func (x *RecordRequest) Reset() {
 	*x = RecordRequest{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2479,7 +2821,7 @@ func (x *RecordRequest) String() string {
 func (*RecordRequest) ProtoMessage() {}
 
 func (x *RecordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2492,7 +2834,7 @@ func (x *RecordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordRequest.ProtoReflect.Descriptor instead.
 func (*RecordRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RecordRequest) GetFrom() uint64 {
@@ -2519,7 +2861,7 @@ type RecordResponse struct {
 
 func (x *RecordResponse) Reset() {
 	*x = RecordResponse{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +2873,7 @@ func (x *RecordResponse) String() string {
 func (*RecordResponse) ProtoMessage() {}
 
 func (x *RecordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +2886,7 @@ func (x *RecordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordResponse.ProtoReflect.Descriptor instead.
 func (*RecordResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RecordResponse) GetEntries() [][]byte {
@@ -2571,7 +2913,7 @@ type OperateResponse struct {
 
 func (x *OperateResponse) Reset() {
 	*x = OperateResponse{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2583,7 +2925,7 @@ func (x *OperateResponse) String() string {
 func (*OperateResponse) ProtoMessage() {}
 
 func (x *OperateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2596,7 +2938,7 @@ func (x *OperateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperateResponse.ProtoReflect.Descriptor instead.
 func (*OperateResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *OperateResponse) GetStatus() *RegistryStatus {
@@ -2625,7 +2967,7 @@ type PendingApplication struct {
 
 func (x *PendingApplication) Reset() {
 	*x = PendingApplication{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2637,7 +2979,7 @@ func (x *PendingApplication) String() string {
 func (*PendingApplication) ProtoMessage() {}
 
 func (x *PendingApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2650,7 +2992,7 @@ func (x *PendingApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingApplication.ProtoReflect.Descriptor instead.
 func (*PendingApplication) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PendingApplication) GetApplication() *Application {
@@ -2698,7 +3040,7 @@ type Admitted struct {
 
 func (x *Admitted) Reset() {
 	*x = Admitted{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2710,7 +3052,7 @@ func (x *Admitted) String() string {
 func (*Admitted) ProtoMessage() {}
 
 func (x *Admitted) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2723,7 +3065,7 @@ func (x *Admitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admitted.ProtoReflect.Descriptor instead.
 func (*Admitted) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Admitted) GetApplication() *Application {
@@ -2792,7 +3134,7 @@ type RefusedApplication struct {
 
 func (x *RefusedApplication) Reset() {
 	*x = RefusedApplication{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +3146,7 @@ func (x *RefusedApplication) String() string {
 func (*RefusedApplication) ProtoMessage() {}
 
 func (x *RefusedApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +3159,7 @@ func (x *RefusedApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusedApplication.ProtoReflect.Descriptor instead.
 func (*RefusedApplication) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *RefusedApplication) GetKey() []byte {
@@ -2846,7 +3188,7 @@ type PendingMotion struct {
 
 func (x *PendingMotion) Reset() {
 	*x = PendingMotion{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2858,7 +3200,7 @@ func (x *PendingMotion) String() string {
 func (*PendingMotion) ProtoMessage() {}
 
 func (x *PendingMotion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2871,7 +3213,7 @@ func (x *PendingMotion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingMotion.ProtoReflect.Descriptor instead.
 func (*PendingMotion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PendingMotion) GetDecision() *Decision {
@@ -2910,7 +3252,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2922,7 +3264,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2935,7 +3277,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Notice) GetNumber() uint64 {
@@ -2996,7 +3338,7 @@ type AgencyActivity struct {
 
 func (x *AgencyActivity) Reset() {
 	*x = AgencyActivity{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3008,7 +3350,7 @@ func (x *AgencyActivity) String() string {
 func (*AgencyActivity) ProtoMessage() {}
 
 func (x *AgencyActivity) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3021,7 +3363,7 @@ func (x *AgencyActivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgencyActivity.ProtoReflect.Descriptor instead.
 func (*AgencyActivity) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *AgencyActivity) GetAgency() string {
@@ -3088,7 +3430,7 @@ type ServerActivity struct {
 
 func (x *ServerActivity) Reset() {
 	*x = ServerActivity{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3100,7 +3442,7 @@ func (x *ServerActivity) String() string {
 func (*ServerActivity) ProtoMessage() {}
 
 func (x *ServerActivity) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3113,7 +3455,7 @@ func (x *ServerActivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerActivity.ProtoReflect.Descriptor instead.
 func (*ServerActivity) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ServerActivity) GetServer() uint32 {
@@ -3170,7 +3512,7 @@ type CeremonyStatus struct {
 
 func (x *CeremonyStatus) Reset() {
 	*x = CeremonyStatus{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3182,7 +3524,7 @@ func (x *CeremonyStatus) String() string {
 func (*CeremonyStatus) ProtoMessage() {}
 
 func (x *CeremonyStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3195,7 +3537,7 @@ func (x *CeremonyStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CeremonyStatus.ProtoReflect.Descriptor instead.
 func (*CeremonyStatus) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CeremonyStatus) GetNumber() uint64 {
@@ -3257,7 +3599,7 @@ type RegistryStatus struct {
 
 func (x *RegistryStatus) Reset() {
 	*x = RegistryStatus{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3269,7 +3611,7 @@ func (x *RegistryStatus) String() string {
 func (*RegistryStatus) ProtoMessage() {}
 
 func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3282,7 +3624,7 @@ func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryStatus.ProtoReflect.Descriptor instead.
 func (*RegistryStatus) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RegistryStatus) GetGenesis() []byte {
@@ -3466,7 +3808,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3478,7 +3820,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3491,7 +3833,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Command) GetTime() uint64 {
@@ -3627,7 +3969,7 @@ type EndorseVersion struct {
 
 func (x *EndorseVersion) Reset() {
 	*x = EndorseVersion{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3639,7 +3981,7 @@ func (x *EndorseVersion) String() string {
 func (*EndorseVersion) ProtoMessage() {}
 
 func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3652,7 +3994,7 @@ func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndorseVersion.ProtoReflect.Descriptor instead.
 func (*EndorseVersion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *EndorseVersion) GetVersion() uint64 {
@@ -3684,7 +4026,7 @@ type CeremonyMessage struct {
 
 func (x *CeremonyMessage) Reset() {
 	*x = CeremonyMessage{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3696,7 +4038,7 @@ func (x *CeremonyMessage) String() string {
 func (*CeremonyMessage) ProtoMessage() {}
 
 func (x *CeremonyMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3709,7 +4051,7 @@ func (x *CeremonyMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CeremonyMessage.ProtoReflect.Descriptor instead.
 func (*CeremonyMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CeremonyMessage) GetCeremony() uint64 {
@@ -3763,7 +4105,7 @@ type Lease struct {
 
 func (x *Lease) Reset() {
 	*x = Lease{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3775,7 +4117,7 @@ func (x *Lease) String() string {
 func (*Lease) ProtoMessage() {}
 
 func (x *Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3788,7 +4130,7 @@ func (x *Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lease.ProtoReflect.Descriptor instead.
 func (*Lease) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Lease) GetServer() uint32 {
@@ -3844,7 +4186,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3856,7 +4198,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3869,7 +4211,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Usage) GetAgency() string {
@@ -3900,7 +4242,7 @@ type Tick struct {
 
 func (x *Tick) Reset() {
 	*x = Tick{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3912,7 +4254,7 @@ func (x *Tick) String() string {
 func (*Tick) ProtoMessage() {}
 
 func (x *Tick) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3925,7 +4267,7 @@ func (x *Tick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tick.ProtoReflect.Descriptor instead.
 func (*Tick) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Tick) GetServer() uint32 {
@@ -3967,7 +4309,7 @@ type ProposeRequest struct {
 
 func (x *ProposeRequest) Reset() {
 	*x = ProposeRequest{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3979,7 +4321,7 @@ func (x *ProposeRequest) String() string {
 func (*ProposeRequest) ProtoMessage() {}
 
 func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3992,7 +4334,7 @@ func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeRequest.ProtoReflect.Descriptor instead.
 func (*ProposeRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ProposeRequest) GetCommand() *Command {
@@ -4013,7 +4355,7 @@ type ProposeResponse struct {
 
 func (x *ProposeResponse) Reset() {
 	*x = ProposeResponse{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4025,7 +4367,7 @@ func (x *ProposeResponse) String() string {
 func (*ProposeResponse) ProtoMessage() {}
 
 func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4038,7 +4380,7 @@ func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeResponse.ProtoReflect.Descriptor instead.
 func (*ProposeResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ProposeResponse) GetIndex() uint64 {
@@ -4077,7 +4419,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4089,7 +4431,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4102,7 +4444,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Genesis) GetName() string {
@@ -4158,7 +4500,7 @@ type Ceremony struct {
 
 func (x *Ceremony) Reset() {
 	*x = Ceremony{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4170,7 +4512,7 @@ func (x *Ceremony) String() string {
 func (*Ceremony) ProtoMessage() {}
 
 func (x *Ceremony) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4183,7 +4525,7 @@ func (x *Ceremony) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ceremony.ProtoReflect.Descriptor instead.
 func (*Ceremony) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Ceremony) GetNumber() uint64 {
@@ -4262,7 +4604,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4274,7 +4616,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4287,7 +4629,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Grant) GetServer() uint32 {
@@ -4332,7 +4674,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4344,7 +4686,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4357,7 +4699,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Account) GetAgency() string {
@@ -4405,7 +4747,7 @@ type ServerDay struct {
 
 func (x *ServerDay) Reset() {
 	*x = ServerDay{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4417,7 +4759,7 @@ func (x *ServerDay) String() string {
 func (*ServerDay) ProtoMessage() {}
 
 func (x *ServerDay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4430,7 +4772,7 @@ func (x *ServerDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerDay.ProtoReflect.Descriptor instead.
 func (*ServerDay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ServerDay) GetServer() uint32 {
@@ -4457,7 +4799,7 @@ type UsedInvitation struct {
 
 func (x *UsedInvitation) Reset() {
 	*x = UsedInvitation{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4469,7 +4811,7 @@ func (x *UsedInvitation) String() string {
 func (*UsedInvitation) ProtoMessage() {}
 
 func (x *UsedInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4482,7 +4824,7 @@ func (x *UsedInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsedInvitation.ProtoReflect.Descriptor instead.
 func (*UsedInvitation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *UsedInvitation) GetInvitation() *Invitation {
@@ -4510,7 +4852,7 @@ type DayUsage struct {
 
 func (x *DayUsage) Reset() {
 	*x = DayUsage{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4522,7 +4864,7 @@ func (x *DayUsage) String() string {
 func (*DayUsage) ProtoMessage() {}
 
 func (x *DayUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4535,7 +4877,7 @@ func (x *DayUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DayUsage.ProtoReflect.Descriptor instead.
 func (*DayUsage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *DayUsage) GetDay() uint64 {
@@ -4573,7 +4915,7 @@ type RecordEntry struct {
 
 func (x *RecordEntry) Reset() {
 	*x = RecordEntry{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4585,7 +4927,7 @@ func (x *RecordEntry) String() string {
 func (*RecordEntry) ProtoMessage() {}
 
 func (x *RecordEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4598,7 +4940,7 @@ func (x *RecordEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordEntry.ProtoReflect.Descriptor instead.
 func (*RecordEntry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *RecordEntry) GetIndex() uint64 {
@@ -4764,7 +5106,7 @@ type RegistryState struct {
 
 func (x *RegistryState) Reset() {
 	*x = RegistryState{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4776,7 +5118,7 @@ func (x *RegistryState) String() string {
 func (*RegistryState) ProtoMessage() {}
 
 func (x *RegistryState) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4789,7 +5131,7 @@ func (x *RegistryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryState.ProtoReflect.Descriptor instead.
 func (*RegistryState) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *RegistryState) GetGenesis() *Genesis {
@@ -4975,28 +5317,62 @@ const file_wire_proto_rawDesc = "" +
 	"generation\"F\n" +
 	"\x10EvaluateResponse\x12\x1c\n" +
 	"\tevaluated\x18\x01 \x01(\fR\tevaluated\x12\x14\n" +
-	"\x05proof\x18\x02 \x01(\fR\x05proof\"M\n" +
+	"\x05proof\x18\x02 \x01(\fR\x05proof\"\x8a\x01\n" +
+	"\fFeedPosition\x12\x1a\n" +
+	"\baudience\x18\x01 \x01(\tR\baudience\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\rR\n" +
+	"generation\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04hash\x18\x04 \x01(\fR\x04hash\x12\x12\n" +
+	"\x04held\x18\x05 \x01(\x04R\x04held\"i\n" +
 	"\tSubscribe\x12\x16\n" +
-	"\x06author\x18\x01 \x01(\tR\x06author\x12\x14\n" +
-	"\x05since\x18\x02 \x01(\x04R\x05since\x12\x12\n" +
-	"\x04hash\x18\x03 \x01(\fR\x04hash\"u\n" +
-	"\x05Entry\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
-	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x14\n" +
-	"\x05epoch\x18\x03 \x01(\rR\x05epoch\x12\x10\n" +
-	"\x03tag\x18\x04 \x01(\fR\x03tag\x12\x18\n" +
-	"\apointer\x18\x05 \x01(\fR\apointer\"h\n" +
+	"\x06author\x18\x01 \x01(\tR\x06author\x120\n" +
+	"\x05feeds\x18\x02 \x03(\v2\x1a.interlock.v1.FeedPositionR\x05feeds\x12\x12\n" +
+	"\x04once\x18\x03 \x01(\bR\x04once\"\xa4\x01\n" +
 	"\x04Head\x12\x16\n" +
 	"\x06author\x18\x01 \x01(\tR\x06author\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\fR\x04hash\x12\x1c\n" +
-	"\tsignature\x18\x04 \x01(\fR\tsignature\"r\n" +
-	"\x05Batch\x12-\n" +
-	"\aentries\x18\x01 \x03(\v2\x13.interlock.v1.EntryR\aentries\x12&\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\x12\x1a\n" +
+	"\baudience\x18\x05 \x01(\tR\baudience\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x06 \x01(\rR\n" +
+	"generation\"q\n" +
+	"\x05Batch\x12\x18\n" +
+	"\aentries\x18\x01 \x01(\fR\aentries\x12&\n" +
 	"\x04head\x18\x02 \x01(\v2\x12.interlock.v1.HeadR\x04head\x12\x12\n" +
-	"\x04last\x18\x03 \x01(\x04R\x04last\"\x1d\n" +
-	"\x03Ack\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number\"\x80\x01\n" +
+	"\x04last\x18\x03 \x01(\x04R\x04last\x12\x12\n" +
+	"\x04kept\x18\x04 \x03(\x04R\x04kept\"Y\n" +
+	"\x03Ack\x12\x1a\n" +
+	"\baudience\x18\x01 \x01(\tR\baudience\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\rR\n" +
+	"generation\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\"'\n" +
+	"\x0fReceiptsRequest\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"\xd3\x01\n" +
+	"\aReceipt\x12\x16\n" +
+	"\x06reader\x18\x01 \x01(\tR\x06reader\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\x12\x1a\n" +
+	"\baudience\x18\x03 \x01(\tR\baudience\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x04 \x01(\rR\n" +
+	"generation\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04hash\x18\x06 \x01(\fR\x04hash\x12\x12\n" +
+	"\x04time\x18\a \x01(\x04R\x04time\x12\x1c\n" +
+	"\tsignature\x18\b \x01(\fR\tsignature\"E\n" +
+	"\x10ReceiptsResponse\x121\n" +
+	"\breceipts\x18\x01 \x03(\v2\x15.interlock.v1.ReceiptR\breceipts\"Y\n" +
+	"\aHolding\x12\x16\n" +
+	"\x06author\x18\x01 \x01(\tR\x06author\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\rR\n" +
+	"generation\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\"7\n" +
+	"\bHoldings\x12+\n" +
+	"\x05feeds\x18\x01 \x03(\v2\x15.interlock.v1.HoldingR\x05feeds\"\x80\x01\n" +
 	"\x06Server\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
@@ -5370,170 +5746,177 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 70)
 var file_wire_proto_goTypes = []any{
 	(*EvaluateRequest)(nil),    // 0: interlock.v1.EvaluateRequest
 	(*EvaluateResponse)(nil),   // 1: interlock.v1.EvaluateResponse
-	(*Subscribe)(nil),          // 2: interlock.v1.Subscribe
-	(*Entry)(nil),              // 3: interlock.v1.Entry
+	(*FeedPosition)(nil),       // 2: interlock.v1.FeedPosition
+	(*Subscribe)(nil),          // 3: interlock.v1.Subscribe
 	(*Head)(nil),               // 4: interlock.v1.Head
 	(*Batch)(nil),              // 5: interlock.v1.Batch
 	(*Ack)(nil),                // 6: interlock.v1.Ack
-	(*Server)(nil),             // 7: interlock.v1.Server
-	(*Agency)(nil),             // 8: interlock.v1.Agency
-	(*Operator)(nil),           // 9: interlock.v1.Operator
-	(*PublicShare)(nil),        // 10: interlock.v1.PublicShare
-	(*KeyEpoch)(nil),           // 11: interlock.v1.KeyEpoch
-	(*Group)(nil),              // 12: interlock.v1.Group
-	(*AgencyQuota)(nil),        // 13: interlock.v1.AgencyQuota
-	(*Policy)(nil),             // 14: interlock.v1.Policy
-	(*Directory)(nil),          // 15: interlock.v1.Directory
-	(*Endorsement)(nil),        // 16: interlock.v1.Endorsement
-	(*SignedDirectory)(nil),    // 17: interlock.v1.SignedDirectory
-	(*FollowDirectory)(nil),    // 18: interlock.v1.FollowDirectory
-	(*DirectoryUpdate)(nil),    // 19: interlock.v1.DirectoryUpdate
-	(*Application)(nil),        // 20: interlock.v1.Application
-	(*EpochSecret)(nil),        // 21: interlock.v1.EpochSecret
-	(*AdmissionRequest)(nil),   // 22: interlock.v1.AdmissionRequest
-	(*AdmissionResponse)(nil),  // 23: interlock.v1.AdmissionResponse
-	(*Evidence)(nil),           // 24: interlock.v1.Evidence
-	(*EvidenceResponse)(nil),   // 25: interlock.v1.EvidenceResponse
-	(*Reshare)(nil),            // 26: interlock.v1.Reshare
-	(*NewEpoch)(nil),           // 27: interlock.v1.NewEpoch
-	(*RetireEpoch)(nil),        // 28: interlock.v1.RetireEpoch
-	(*ServerChange)(nil),       // 29: interlock.v1.ServerChange
-	(*OperatorChange)(nil),     // 30: interlock.v1.OperatorChange
-	(*AgencyChange)(nil),       // 31: interlock.v1.AgencyChange
-	(*Motion)(nil),             // 32: interlock.v1.Motion
-	(*Invitation)(nil),         // 33: interlock.v1.Invitation
-	(*Decision)(nil),           // 34: interlock.v1.Decision
-	(*OperateRequest)(nil),     // 35: interlock.v1.OperateRequest
-	(*RecordRequest)(nil),      // 36: interlock.v1.RecordRequest
-	(*RecordResponse)(nil),     // 37: interlock.v1.RecordResponse
-	(*OperateResponse)(nil),    // 38: interlock.v1.OperateResponse
-	(*PendingApplication)(nil), // 39: interlock.v1.PendingApplication
-	(*Admitted)(nil),           // 40: interlock.v1.Admitted
-	(*RefusedApplication)(nil), // 41: interlock.v1.RefusedApplication
-	(*PendingMotion)(nil),      // 42: interlock.v1.PendingMotion
-	(*Notice)(nil),             // 43: interlock.v1.Notice
-	(*AgencyActivity)(nil),     // 44: interlock.v1.AgencyActivity
-	(*ServerActivity)(nil),     // 45: interlock.v1.ServerActivity
-	(*CeremonyStatus)(nil),     // 46: interlock.v1.CeremonyStatus
-	(*RegistryStatus)(nil),     // 47: interlock.v1.RegistryStatus
-	(*Command)(nil),            // 48: interlock.v1.Command
-	(*EndorseVersion)(nil),     // 49: interlock.v1.EndorseVersion
-	(*CeremonyMessage)(nil),    // 50: interlock.v1.CeremonyMessage
-	(*Lease)(nil),              // 51: interlock.v1.Lease
-	(*Usage)(nil),              // 52: interlock.v1.Usage
-	(*Tick)(nil),               // 53: interlock.v1.Tick
-	(*ProposeRequest)(nil),     // 54: interlock.v1.ProposeRequest
-	(*ProposeResponse)(nil),    // 55: interlock.v1.ProposeResponse
-	(*Genesis)(nil),            // 56: interlock.v1.Genesis
-	(*Ceremony)(nil),           // 57: interlock.v1.Ceremony
-	(*Grant)(nil),              // 58: interlock.v1.Grant
-	(*Account)(nil),            // 59: interlock.v1.Account
-	(*ServerDay)(nil),          // 60: interlock.v1.ServerDay
-	(*UsedInvitation)(nil),     // 61: interlock.v1.UsedInvitation
-	(*DayUsage)(nil),           // 62: interlock.v1.DayUsage
-	(*RecordEntry)(nil),        // 63: interlock.v1.RecordEntry
-	(*RegistryState)(nil),      // 64: interlock.v1.RegistryState
+	(*ReceiptsRequest)(nil),    // 7: interlock.v1.ReceiptsRequest
+	(*Receipt)(nil),            // 8: interlock.v1.Receipt
+	(*ReceiptsResponse)(nil),   // 9: interlock.v1.ReceiptsResponse
+	(*Holding)(nil),            // 10: interlock.v1.Holding
+	(*Holdings)(nil),           // 11: interlock.v1.Holdings
+	(*Server)(nil),             // 12: interlock.v1.Server
+	(*Agency)(nil),             // 13: interlock.v1.Agency
+	(*Operator)(nil),           // 14: interlock.v1.Operator
+	(*PublicShare)(nil),        // 15: interlock.v1.PublicShare
+	(*KeyEpoch)(nil),           // 16: interlock.v1.KeyEpoch
+	(*Group)(nil),              // 17: interlock.v1.Group
+	(*AgencyQuota)(nil),        // 18: interlock.v1.AgencyQuota
+	(*Policy)(nil),             // 19: interlock.v1.Policy
+	(*Directory)(nil),          // 20: interlock.v1.Directory
+	(*Endorsement)(nil),        // 21: interlock.v1.Endorsement
+	(*SignedDirectory)(nil),    // 22: interlock.v1.SignedDirectory
+	(*FollowDirectory)(nil),    // 23: interlock.v1.FollowDirectory
+	(*DirectoryUpdate)(nil),    // 24: interlock.v1.DirectoryUpdate
+	(*Application)(nil),        // 25: interlock.v1.Application
+	(*EpochSecret)(nil),        // 26: interlock.v1.EpochSecret
+	(*AdmissionRequest)(nil),   // 27: interlock.v1.AdmissionRequest
+	(*AdmissionResponse)(nil),  // 28: interlock.v1.AdmissionResponse
+	(*Evidence)(nil),           // 29: interlock.v1.Evidence
+	(*EvidenceResponse)(nil),   // 30: interlock.v1.EvidenceResponse
+	(*Reshare)(nil),            // 31: interlock.v1.Reshare
+	(*NewEpoch)(nil),           // 32: interlock.v1.NewEpoch
+	(*RetireEpoch)(nil),        // 33: interlock.v1.RetireEpoch
+	(*ServerChange)(nil),       // 34: interlock.v1.ServerChange
+	(*OperatorChange)(nil),     // 35: interlock.v1.OperatorChange
+	(*AgencyChange)(nil),       // 36: interlock.v1.AgencyChange
+	(*Motion)(nil),             // 37: interlock.v1.Motion
+	(*Invitation)(nil),         // 38: interlock.v1.Invitation
+	(*Decision)(nil),           // 39: interlock.v1.Decision
+	(*OperateRequest)(nil),     // 40: interlock.v1.OperateRequest
+	(*RecordRequest)(nil),      // 41: interlock.v1.RecordRequest
+	(*RecordResponse)(nil),     // 42: interlock.v1.RecordResponse
+	(*OperateResponse)(nil),    // 43: interlock.v1.OperateResponse
+	(*PendingApplication)(nil), // 44: interlock.v1.PendingApplication
+	(*Admitted)(nil),           // 45: interlock.v1.Admitted
+	(*RefusedApplication)(nil), // 46: interlock.v1.RefusedApplication
+	(*PendingMotion)(nil),      // 47: interlock.v1.PendingMotion
+	(*Notice)(nil),             // 48: interlock.v1.Notice
+	(*AgencyActivity)(nil),     // 49: interlock.v1.AgencyActivity
+	(*ServerActivity)(nil),     // 50: interlock.v1.ServerActivity
+	(*CeremonyStatus)(nil),     // 51: interlock.v1.CeremonyStatus
+	(*RegistryStatus)(nil),     // 52: interlock.v1.RegistryStatus
+	(*Command)(nil),            // 53: interlock.v1.Command
+	(*EndorseVersion)(nil),     // 54: interlock.v1.EndorseVersion
+	(*CeremonyMessage)(nil),    // 55: interlock.v1.CeremonyMessage
+	(*Lease)(nil),              // 56: interlock.v1.Lease
+	(*Usage)(nil),              // 57: interlock.v1.Usage
+	(*Tick)(nil),               // 58: interlock.v1.Tick
+	(*ProposeRequest)(nil),     // 59: interlock.v1.ProposeRequest
+	(*ProposeResponse)(nil),    // 60: interlock.v1.ProposeResponse
+	(*Genesis)(nil),            // 61: interlock.v1.Genesis
+	(*Ceremony)(nil),           // 62: interlock.v1.Ceremony
+	(*Grant)(nil),              // 63: interlock.v1.Grant
+	(*Account)(nil),            // 64: interlock.v1.Account
+	(*ServerDay)(nil),          // 65: interlock.v1.ServerDay
+	(*UsedInvitation)(nil),     // 66: interlock.v1.UsedInvitation
+	(*DayUsage)(nil),           // 67: interlock.v1.DayUsage
+	(*RecordEntry)(nil),        // 68: interlock.v1.RecordEntry
+	(*RegistryState)(nil),      // 69: interlock.v1.RegistryState
 }
 var file_wire_proto_depIdxs = []int32{
-	3,  // 0: interlock.v1.Batch.entries:type_name -> interlock.v1.Entry
+	2,  // 0: interlock.v1.Subscribe.feeds:type_name -> interlock.v1.FeedPosition
 	4,  // 1: interlock.v1.Batch.head:type_name -> interlock.v1.Head
-	10, // 2: interlock.v1.KeyEpoch.shares:type_name -> interlock.v1.PublicShare
-	12, // 3: interlock.v1.Policy.groups:type_name -> interlock.v1.Group
-	13, // 4: interlock.v1.Policy.quotas:type_name -> interlock.v1.AgencyQuota
-	11, // 5: interlock.v1.Directory.epochs:type_name -> interlock.v1.KeyEpoch
-	7,  // 6: interlock.v1.Directory.servers:type_name -> interlock.v1.Server
-	8,  // 7: interlock.v1.Directory.agencies:type_name -> interlock.v1.Agency
-	14, // 8: interlock.v1.Directory.policy:type_name -> interlock.v1.Policy
-	16, // 9: interlock.v1.SignedDirectory.endorsements:type_name -> interlock.v1.Endorsement
-	17, // 10: interlock.v1.DirectoryUpdate.signed:type_name -> interlock.v1.SignedDirectory
-	20, // 11: interlock.v1.AdmissionRequest.application:type_name -> interlock.v1.Application
-	17, // 12: interlock.v1.AdmissionResponse.directory:type_name -> interlock.v1.SignedDirectory
-	21, // 13: interlock.v1.AdmissionResponse.secrets:type_name -> interlock.v1.EpochSecret
-	4,  // 14: interlock.v1.Evidence.first:type_name -> interlock.v1.Head
-	4,  // 15: interlock.v1.Evidence.second:type_name -> interlock.v1.Head
-	7,  // 16: interlock.v1.ServerChange.server:type_name -> interlock.v1.Server
-	9,  // 17: interlock.v1.OperatorChange.operator:type_name -> interlock.v1.Operator
-	14, // 18: interlock.v1.Motion.policy:type_name -> interlock.v1.Policy
-	29, // 19: interlock.v1.Motion.server:type_name -> interlock.v1.ServerChange
-	30, // 20: interlock.v1.Motion.operator:type_name -> interlock.v1.OperatorChange
-	31, // 21: interlock.v1.Motion.agency:type_name -> interlock.v1.AgencyChange
-	27, // 22: interlock.v1.Motion.new_epoch:type_name -> interlock.v1.NewEpoch
-	28, // 23: interlock.v1.Motion.retire_epoch:type_name -> interlock.v1.RetireEpoch
-	26, // 24: interlock.v1.Motion.reshare:type_name -> interlock.v1.Reshare
-	32, // 25: interlock.v1.Decision.motion:type_name -> interlock.v1.Motion
-	33, // 26: interlock.v1.Decision.invitation:type_name -> interlock.v1.Invitation
-	34, // 27: interlock.v1.OperateRequest.decision:type_name -> interlock.v1.Decision
-	17, // 28: interlock.v1.RecordResponse.directory:type_name -> interlock.v1.SignedDirectory
-	47, // 29: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
-	20, // 30: interlock.v1.PendingApplication.application:type_name -> interlock.v1.Application
-	34, // 31: interlock.v1.PendingApplication.approvals:type_name -> interlock.v1.Decision
-	20, // 32: interlock.v1.Admitted.application:type_name -> interlock.v1.Application
-	34, // 33: interlock.v1.Admitted.approvals:type_name -> interlock.v1.Decision
-	34, // 34: interlock.v1.Admitted.suspension:type_name -> interlock.v1.Decision
-	24, // 35: interlock.v1.Admitted.evidence:type_name -> interlock.v1.Evidence
-	34, // 36: interlock.v1.RefusedApplication.decision:type_name -> interlock.v1.Decision
-	34, // 37: interlock.v1.PendingMotion.decision:type_name -> interlock.v1.Decision
-	7,  // 38: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
-	40, // 39: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Admitted
-	39, // 40: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
-	9,  // 41: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
-	11, // 42: interlock.v1.RegistryStatus.epochs:type_name -> interlock.v1.KeyEpoch
-	14, // 43: interlock.v1.RegistryStatus.policy:type_name -> interlock.v1.Policy
-	42, // 44: interlock.v1.RegistryStatus.motions:type_name -> interlock.v1.PendingMotion
-	33, // 45: interlock.v1.RegistryStatus.invitations:type_name -> interlock.v1.Invitation
-	43, // 46: interlock.v1.RegistryStatus.notices:type_name -> interlock.v1.Notice
-	44, // 47: interlock.v1.RegistryStatus.activity:type_name -> interlock.v1.AgencyActivity
-	45, // 48: interlock.v1.RegistryStatus.server_activity:type_name -> interlock.v1.ServerActivity
-	46, // 49: interlock.v1.RegistryStatus.ceremony:type_name -> interlock.v1.CeremonyStatus
-	20, // 50: interlock.v1.Command.application:type_name -> interlock.v1.Application
-	34, // 51: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
-	49, // 52: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
-	50, // 53: interlock.v1.Command.ceremony:type_name -> interlock.v1.CeremonyMessage
-	51, // 54: interlock.v1.Command.lease:type_name -> interlock.v1.Lease
-	53, // 55: interlock.v1.Command.tick:type_name -> interlock.v1.Tick
-	24, // 56: interlock.v1.Command.evidence:type_name -> interlock.v1.Evidence
-	16, // 57: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
-	52, // 58: interlock.v1.Tick.usage:type_name -> interlock.v1.Usage
-	48, // 59: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
-	7,  // 60: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
-	9,  // 61: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
-	50, // 62: interlock.v1.Ceremony.messages:type_name -> interlock.v1.CeremonyMessage
-	58, // 63: interlock.v1.Account.grants:type_name -> interlock.v1.Grant
-	33, // 64: interlock.v1.UsedInvitation.invitation:type_name -> interlock.v1.Invitation
-	52, // 65: interlock.v1.DayUsage.leased:type_name -> interlock.v1.Usage
-	20, // 66: interlock.v1.RecordEntry.application:type_name -> interlock.v1.Application
-	34, // 67: interlock.v1.RecordEntry.decision:type_name -> interlock.v1.Decision
-	24, // 68: interlock.v1.RecordEntry.evidence:type_name -> interlock.v1.Evidence
-	53, // 69: interlock.v1.RecordEntry.evaluated:type_name -> interlock.v1.Tick
-	62, // 70: interlock.v1.RecordEntry.leased:type_name -> interlock.v1.DayUsage
-	11, // 71: interlock.v1.RecordEntry.key:type_name -> interlock.v1.KeyEpoch
-	43, // 72: interlock.v1.RecordEntry.notice:type_name -> interlock.v1.Notice
-	56, // 73: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
-	40, // 74: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Admitted
-	39, // 75: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
-	16, // 76: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
-	17, // 77: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
-	41, // 78: interlock.v1.RegistryState.refused:type_name -> interlock.v1.RefusedApplication
-	7,  // 79: interlock.v1.RegistryState.servers:type_name -> interlock.v1.Server
-	9,  // 80: interlock.v1.RegistryState.operators:type_name -> interlock.v1.Operator
-	11, // 81: interlock.v1.RegistryState.epochs:type_name -> interlock.v1.KeyEpoch
-	14, // 82: interlock.v1.RegistryState.policy:type_name -> interlock.v1.Policy
-	42, // 83: interlock.v1.RegistryState.motions:type_name -> interlock.v1.PendingMotion
-	61, // 84: interlock.v1.RegistryState.invitations:type_name -> interlock.v1.UsedInvitation
-	43, // 85: interlock.v1.RegistryState.notices:type_name -> interlock.v1.Notice
-	17, // 86: interlock.v1.RegistryState.handovers:type_name -> interlock.v1.SignedDirectory
-	57, // 87: interlock.v1.RegistryState.ceremony:type_name -> interlock.v1.Ceremony
-	59, // 88: interlock.v1.RegistryState.accounts:type_name -> interlock.v1.Account
-	60, // 89: interlock.v1.RegistryState.days:type_name -> interlock.v1.ServerDay
-	90, // [90:90] is the sub-list for method output_type
-	90, // [90:90] is the sub-list for method input_type
-	90, // [90:90] is the sub-list for extension type_name
-	90, // [90:90] is the sub-list for extension extendee
-	0,  // [0:90] is the sub-list for field type_name
+	8,  // 2: interlock.v1.ReceiptsResponse.receipts:type_name -> interlock.v1.Receipt
+	10, // 3: interlock.v1.Holdings.feeds:type_name -> interlock.v1.Holding
+	15, // 4: interlock.v1.KeyEpoch.shares:type_name -> interlock.v1.PublicShare
+	17, // 5: interlock.v1.Policy.groups:type_name -> interlock.v1.Group
+	18, // 6: interlock.v1.Policy.quotas:type_name -> interlock.v1.AgencyQuota
+	16, // 7: interlock.v1.Directory.epochs:type_name -> interlock.v1.KeyEpoch
+	12, // 8: interlock.v1.Directory.servers:type_name -> interlock.v1.Server
+	13, // 9: interlock.v1.Directory.agencies:type_name -> interlock.v1.Agency
+	19, // 10: interlock.v1.Directory.policy:type_name -> interlock.v1.Policy
+	21, // 11: interlock.v1.SignedDirectory.endorsements:type_name -> interlock.v1.Endorsement
+	22, // 12: interlock.v1.DirectoryUpdate.signed:type_name -> interlock.v1.SignedDirectory
+	25, // 13: interlock.v1.AdmissionRequest.application:type_name -> interlock.v1.Application
+	22, // 14: interlock.v1.AdmissionResponse.directory:type_name -> interlock.v1.SignedDirectory
+	26, // 15: interlock.v1.AdmissionResponse.secrets:type_name -> interlock.v1.EpochSecret
+	4,  // 16: interlock.v1.Evidence.first:type_name -> interlock.v1.Head
+	4,  // 17: interlock.v1.Evidence.second:type_name -> interlock.v1.Head
+	12, // 18: interlock.v1.ServerChange.server:type_name -> interlock.v1.Server
+	14, // 19: interlock.v1.OperatorChange.operator:type_name -> interlock.v1.Operator
+	19, // 20: interlock.v1.Motion.policy:type_name -> interlock.v1.Policy
+	34, // 21: interlock.v1.Motion.server:type_name -> interlock.v1.ServerChange
+	35, // 22: interlock.v1.Motion.operator:type_name -> interlock.v1.OperatorChange
+	36, // 23: interlock.v1.Motion.agency:type_name -> interlock.v1.AgencyChange
+	32, // 24: interlock.v1.Motion.new_epoch:type_name -> interlock.v1.NewEpoch
+	33, // 25: interlock.v1.Motion.retire_epoch:type_name -> interlock.v1.RetireEpoch
+	31, // 26: interlock.v1.Motion.reshare:type_name -> interlock.v1.Reshare
+	37, // 27: interlock.v1.Decision.motion:type_name -> interlock.v1.Motion
+	38, // 28: interlock.v1.Decision.invitation:type_name -> interlock.v1.Invitation
+	39, // 29: interlock.v1.OperateRequest.decision:type_name -> interlock.v1.Decision
+	22, // 30: interlock.v1.RecordResponse.directory:type_name -> interlock.v1.SignedDirectory
+	52, // 31: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
+	25, // 32: interlock.v1.PendingApplication.application:type_name -> interlock.v1.Application
+	39, // 33: interlock.v1.PendingApplication.approvals:type_name -> interlock.v1.Decision
+	25, // 34: interlock.v1.Admitted.application:type_name -> interlock.v1.Application
+	39, // 35: interlock.v1.Admitted.approvals:type_name -> interlock.v1.Decision
+	39, // 36: interlock.v1.Admitted.suspension:type_name -> interlock.v1.Decision
+	29, // 37: interlock.v1.Admitted.evidence:type_name -> interlock.v1.Evidence
+	39, // 38: interlock.v1.RefusedApplication.decision:type_name -> interlock.v1.Decision
+	39, // 39: interlock.v1.PendingMotion.decision:type_name -> interlock.v1.Decision
+	12, // 40: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
+	45, // 41: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Admitted
+	44, // 42: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
+	14, // 43: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
+	16, // 44: interlock.v1.RegistryStatus.epochs:type_name -> interlock.v1.KeyEpoch
+	19, // 45: interlock.v1.RegistryStatus.policy:type_name -> interlock.v1.Policy
+	47, // 46: interlock.v1.RegistryStatus.motions:type_name -> interlock.v1.PendingMotion
+	38, // 47: interlock.v1.RegistryStatus.invitations:type_name -> interlock.v1.Invitation
+	48, // 48: interlock.v1.RegistryStatus.notices:type_name -> interlock.v1.Notice
+	49, // 49: interlock.v1.RegistryStatus.activity:type_name -> interlock.v1.AgencyActivity
+	50, // 50: interlock.v1.RegistryStatus.server_activity:type_name -> interlock.v1.ServerActivity
+	51, // 51: interlock.v1.RegistryStatus.ceremony:type_name -> interlock.v1.CeremonyStatus
+	25, // 52: interlock.v1.Command.application:type_name -> interlock.v1.Application
+	39, // 53: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
+	54, // 54: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
+	55, // 55: interlock.v1.Command.ceremony:type_name -> interlock.v1.CeremonyMessage
+	56, // 56: interlock.v1.Command.lease:type_name -> interlock.v1.Lease
+	58, // 57: interlock.v1.Command.tick:type_name -> interlock.v1.Tick
+	29, // 58: interlock.v1.Command.evidence:type_name -> interlock.v1.Evidence
+	21, // 59: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
+	57, // 60: interlock.v1.Tick.usage:type_name -> interlock.v1.Usage
+	53, // 61: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
+	12, // 62: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
+	14, // 63: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
+	55, // 64: interlock.v1.Ceremony.messages:type_name -> interlock.v1.CeremonyMessage
+	63, // 65: interlock.v1.Account.grants:type_name -> interlock.v1.Grant
+	38, // 66: interlock.v1.UsedInvitation.invitation:type_name -> interlock.v1.Invitation
+	57, // 67: interlock.v1.DayUsage.leased:type_name -> interlock.v1.Usage
+	25, // 68: interlock.v1.RecordEntry.application:type_name -> interlock.v1.Application
+	39, // 69: interlock.v1.RecordEntry.decision:type_name -> interlock.v1.Decision
+	29, // 70: interlock.v1.RecordEntry.evidence:type_name -> interlock.v1.Evidence
+	58, // 71: interlock.v1.RecordEntry.evaluated:type_name -> interlock.v1.Tick
+	67, // 72: interlock.v1.RecordEntry.leased:type_name -> interlock.v1.DayUsage
+	16, // 73: interlock.v1.RecordEntry.key:type_name -> interlock.v1.KeyEpoch
+	48, // 74: interlock.v1.RecordEntry.notice:type_name -> interlock.v1.Notice
+	61, // 75: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
+	45, // 76: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Admitted
+	44, // 77: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
+	21, // 78: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
+	22, // 79: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
+	46, // 80: interlock.v1.RegistryState.refused:type_name -> interlock.v1.RefusedApplication
+	12, // 81: interlock.v1.RegistryState.servers:type_name -> interlock.v1.Server
+	14, // 82: interlock.v1.RegistryState.operators:type_name -> interlock.v1.Operator
+	16, // 83: interlock.v1.RegistryState.epochs:type_name -> interlock.v1.KeyEpoch
+	19, // 84: interlock.v1.RegistryState.policy:type_name -> interlock.v1.Policy
+	47, // 85: interlock.v1.RegistryState.motions:type_name -> interlock.v1.PendingMotion
+	66, // 86: interlock.v1.RegistryState.invitations:type_name -> interlock.v1.UsedInvitation
+	48, // 87: interlock.v1.RegistryState.notices:type_name -> interlock.v1.Notice
+	22, // 88: interlock.v1.RegistryState.handovers:type_name -> interlock.v1.SignedDirectory
+	62, // 89: interlock.v1.RegistryState.ceremony:type_name -> interlock.v1.Ceremony
+	64, // 90: interlock.v1.RegistryState.accounts:type_name -> interlock.v1.Account
+	65, // 91: interlock.v1.RegistryState.days:type_name -> interlock.v1.ServerDay
+	92, // [92:92] is the sub-list for method output_type
+	92, // [92:92] is the sub-list for method input_type
+	92, // [92:92] is the sub-list for extension type_name
+	92, // [92:92] is the sub-list for extension extendee
+	0,  // [0:92] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -5541,7 +5924,7 @@ func file_wire_proto_init() {
 	if File_wire_proto != nil {
 		return
 	}
-	file_wire_proto_msgTypes[32].OneofWrappers = []any{
+	file_wire_proto_msgTypes[37].OneofWrappers = []any{
 		(*Motion_Policy)(nil),
 		(*Motion_Server)(nil),
 		(*Motion_Operator)(nil),
@@ -5550,7 +5933,7 @@ func file_wire_proto_init() {
 		(*Motion_RetireEpoch)(nil),
 		(*Motion_Reshare)(nil),
 	}
-	file_wire_proto_msgTypes[48].OneofWrappers = []any{
+	file_wire_proto_msgTypes[53].OneofWrappers = []any{
 		(*Command_Application)(nil),
 		(*Command_Decision)(nil),
 		(*Command_Endorse)(nil),
@@ -5559,7 +5942,7 @@ func file_wire_proto_init() {
 		(*Command_Tick)(nil),
 		(*Command_Evidence)(nil),
 	}
-	file_wire_proto_msgTypes[63].OneofWrappers = []any{
+	file_wire_proto_msgTypes[68].OneofWrappers = []any{
 		(*RecordEntry_Application)(nil),
 		(*RecordEntry_Decision)(nil),
 		(*RecordEntry_Evidence)(nil),
@@ -5574,7 +5957,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   65,
+			NumMessages:   70,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
