@@ -30,15 +30,33 @@ type Pause struct{ First, Last time.Duration }
 type Progress struct {
 	Agency    directory.AgencyID
 	Connected bool
-	Have      uint64 // entries on our disk
-	Head      uint64 // entries the member has, as last heard
+	Have      uint64 // number of the last entry on our disk, of the feeds together
+	Head      uint64 // and of the last that the member has, as last heard
 	Heard     time.Time
 	Trouble   string // why there is no connection, in words for a person; empty if there is one
+
+	feeds map[directory.Audience]reach
+}
+
+// reach is how far one feed is here, and there.
+type reach struct{ have, head uint64 }
+
+// took counts a batch that is on the disk.
+func (p *Progress) took(b feed.Batch, now time.Time) {
+	if p.feeds == nil {
+		p.feeds = map[directory.Audience]reach{}
+	}
+	p.feeds[b.Head.Audience] = reach{b.Head.Number, max(b.Head.Number, b.Last)}
+	p.Connected, p.Trouble, p.Heard = true, "", now
+	p.Have, p.Head = 0, 0
+	for _, r := range p.feeds {
+		p.Have, p.Head = p.Have+r.have, p.Head+r.head
+	}
 }
 
 // Followers follows the feed of every active member.
 type Followers struct {
-	log    Log
+	sink   Sink
 	open   Opener
 	pause  Pause
 	forked func(first, second feed.Head) error
@@ -61,8 +79,8 @@ type follower struct {
 
 // NewFollowers follows nobody yet. forked keeps the proof that a member has
 // signed two different feeds of one length.
-func NewFollowers(log Log, open Opener, pause Pause, forked func(first, second feed.Head) error, l *slog.Logger, now func() time.Time) *Followers {
-	return &Followers{log: log, open: open, pause: pause, forked: forked, slog: l, now: now, running: map[directory.AgencyID]*follower{}}
+func NewFollowers(sink Sink, open Opener, pause Pause, forked func(first, second feed.Head) error, l *slog.Logger, now func() time.Time) *Followers {
+	return &Followers{sink: sink, open: open, pause: pause, forked: forked, slog: l, now: now, running: map[directory.AgencyID]*follower{}}
 }
 
 // Set makes agencies the ones followed: others are dropped at once, new or
@@ -142,10 +160,6 @@ func (fs *Followers) run(ctx context.Context, f *follower) {
 
 // follow subscribes once and takes what comes until the stream ends.
 func (fs *Followers) follow(ctx context.Context, f *follower) (err error) {
-	at, err := fs.position(f.agency.ID)
-	if err != nil {
-		return err
-	}
 	s, err := fs.open.Open(ctx, f.agency.Key, wire.ProtocolFeed)
 	if err != nil {
 		return err
@@ -153,72 +167,14 @@ func (fs *Followers) follow(ctx context.Context, f *follower) (err error) {
 	defer s.Reset(wire.CodeNone)
 	stop := context.AfterFunc(ctx, func() { s.Reset(wire.CodeNone) })
 	defer stop()
-	if err := s.Send(&wire.Subscribe{Author: string(f.agency.ID), Since: at.Number, Hash: at.Hash[:]}); err != nil {
+	t := &taker{sink: fs.sink, author: f.agency, forked: fs.forked, taken: func(b feed.Batch) {
+		f.note(func(p *Progress) { p.took(b, fs.now()) })
+	}}
+	if err := t.subscribe(s, false); err != nil {
 		return err
 	}
-	for {
-		n, err := fs.take(f, s)
-		if err != nil {
-			var r *wire.Refusal
-			if errors.As(err, &r) && r.By == "us" {
-				s.Reset(r.Code)
-			}
-			return err
-		}
-		if err := s.Send(&wire.Ack{Number: n}); err != nil {
-			return err
-		}
-	}
+	return t.run(ctx, s)
 }
-
-// take receives one batch and brings it onto the disk.
-func (fs *Followers) take(f *follower, s *link.Stream) (uint64, error) {
-	var m wire.Batch
-	if err := s.Receive(&m); err != nil {
-		return 0, err
-	}
-	b, err := feed.FromMessage(&m)
-	if err != nil {
-		return 0, refusal(err)
-	}
-	if err := fs.log.Arrive(f.agency, b); err != nil {
-		err = errors.Join(refusal(err), fs.judge(f.agency, b.Head))
-		var r *wire.Refusal
-		if !errors.As(err, &r) {
-			err = fmt.Errorf("%w: %w", errHere, err)
-		}
-		return 0, err
-	}
-	f.note(func(p *Progress) {
-		p.Connected, p.Trouble = true, ""
-		p.Have, p.Head, p.Heard = b.Head.Number, max(b.Head.Number, b.Last), fs.now()
-	})
-	return b.Head.Number, nil
-}
-
-// judge looks whether the head of a batch that was not taken proves a fork: its
-// author signed it, and another one of the same number that is held here.
-func (fs *Followers) judge(author directory.Agency, h feed.Head) error {
-	if h.Author != author.ID || !h.Verified(author.Key) {
-		return nil
-	}
-	held, ok, err := fs.log.HeadAt(author.ID, h.Number)
-	if err != nil || !ok || held.Hash == h.Hash || !held.Verified(author.Key) {
-		return err
-	}
-	return fs.forked(held, h)
-}
-
-func (fs *Followers) position(author directory.AgencyID) (feed.Position, error) {
-	h, ok, err := fs.log.Head(author)
-	if err != nil || !ok {
-		return feed.Start(author), err
-	}
-	return h.Position, nil
-}
-
-// errHere is a fault of our own, not of the member.
-var errHere = errors.New("could not be taken here")
 
 // trouble says in words for a person why a feed does not flow.
 func trouble(err error) string {

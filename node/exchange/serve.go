@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"interlock/protocol/directory"
@@ -13,28 +14,34 @@ import (
 	"interlock/protocol/wire"
 )
 
-// Serve answers one subscription. It returns when the subscriber leaves, or
-// ctx ends because the host closes or the subscriber is no longer a member.
-func Serve(ctx context.Context, log Log, s *link.Stream) error {
+// Server serves the feeds held here.
+type Server struct {
+	Self   directory.AgencyID
+	Source Source
+	// Acknowledged is told what a reader has of a feed of ours, on its disk and compared.
+	Acknowledged func(reader directory.AgencyID, a directory.Audience, generation uint32, number uint64) error
+}
+
+// Serve answers one subscription of reader. It returns when the subscriber
+// leaves, or ctx ends because the host closes or the subscriber is no longer a
+// member.
+func (sv *Server) Serve(ctx context.Context, reader directory.AgencyID, s *link.Stream) error {
 	var sub wire.Subscribe
 	if err := s.Receive(&sub); err != nil {
 		return err
 	}
-	author, err := directory.ParseAgencyID(sub.Author)
+	o, err := sv.opening(reader, s, &sub)
 	if err != nil {
-		return wire.Refuse(wire.CodeMalformed, err)
-	}
-	if err := checkPosition(log, author, &sub); err != nil {
 		return refusal(err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	acks, read := make(chan uint64), make(chan error, 1)
+	acks, read := make(chan *wire.Ack), make(chan error, 1)
 	go func() {
 		defer cancel()
 		read <- readAcks(ctx, s, acks)
 	}()
-	err = send(ctx, log, s, author, sub.Since, acks)
+	err = o.run(ctx, acks)
 	if ctx.Err() != nil {
 		err = <-read // the stream is over, and the reader knows why
 	}
@@ -44,74 +51,219 @@ func Serve(ctx context.Context, log Log, s *link.Stream) error {
 	return err
 }
 
-// checkPosition refuses a subscriber whose feed is not the one held here: it
-// has seen another history.
-func checkPosition(log Log, author directory.AgencyID, sub *wire.Subscribe) error {
-	at := feed.Start(author)
-	if sub.Since > 0 {
-		h, ok, err := log.HeadAt(author, sub.Since)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return fmt.Errorf("%w: no head at %d", feed.ErrGap, sub.Since)
-		}
-		at = h.Position
-	}
-	if string(at.Hash[:]) != string(sub.Hash) {
-		return fmt.Errorf("%w: subscriber has another history at %d", feed.ErrForged, sub.Since)
-	}
-	return nil
-}
-
 // readAcks passes the subscriber's acknowledgements on until its side ends.
-func readAcks(ctx context.Context, s *link.Stream, acks chan<- uint64) error {
+func readAcks(ctx context.Context, s *link.Stream, acks chan<- *wire.Ack) error {
 	for {
-		var a wire.Ack
-		if err := s.Receive(&a); err != nil {
+		a := &wire.Ack{}
+		if err := s.Receive(a); err != nil {
 			return err
 		}
 		select {
-		case acks <- a.Number:
+		case acks <- a:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// send writes batches as they come, with at most outstanding of them
+// outgoing is one subscription under way.
+type outgoing struct {
+	*Server
+	reader, author directory.AgencyID
+	stream         *link.Stream
+	once           bool
+	feeds          map[directory.Audience]*sent
+	unacked        []*wire.Ack
+}
+
+// sent is how far the subscriber has been sent one feed.
+type sent struct {
+	generation uint32
+	number     uint64
+	former     uint64 // what it held of a former generation
+	greeted    bool   // it was told where the feed ends
+}
+
+// opening reads where the subscriber stands.
+func (sv *Server) opening(reader directory.AgencyID, s *link.Stream, sub *wire.Subscribe) (*outgoing, error) {
+	author, err := directory.ParseAgencyID(sub.Author)
+	if err != nil {
+		return nil, wire.Refuse(wire.CodeMalformed, err)
+	}
+	o := &outgoing{Server: sv, reader: reader, author: author, stream: s, once: sub.Once, feeds: map[directory.Audience]*sent{}}
+	servable, err := sv.Source.Servable(author, reader)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range sub.Feeds {
+		a, err := directory.ParseAudience(p.GetAudience())
+		if err != nil || i > 0 && sub.Feeds[i-1].Audience >= p.Audience {
+			return nil, fmt.Errorf("%w: feeds subscribed to", feed.ErrMalformed)
+		}
+		at := slices.IndexFunc(servable, func(h Held) bool { return h.Audience == a })
+		if at < 0 {
+			continue // not held, or not for this reader: the same to it
+		}
+		if o.feeds[a], err = sv.place(servable[at], p); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// place finds where a subscriber's position is in a feed. One that has another
+// history than the feed held here is refused; one that has more than we do is
+// left alone until we have caught up, unless the feed is our own.
+func (sv *Server) place(ours Held, p *wire.FeedPosition) (*sent, error) {
+	switch {
+	case p.Generation < ours.Generation:
+		return &sent{generation: ours.Generation, former: max(p.Number, p.Held)}, nil
+	case p.Generation > ours.Generation || p.Number > ours.Number:
+		if ours.Author == sv.Self {
+			return nil, fmt.Errorf("%w: no entry %d of generation %d", feed.ErrGap, p.Number, p.Generation)
+		}
+		return &sent{generation: p.Generation, number: p.Number, former: p.Held}, nil
+	}
+	at := feed.Start(ours.ID, ours.Generation)
+	if p.Number > 0 {
+		h, ok, err := sv.Source.HeadAt(ours.ID, ours.Generation, p.Number)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("%w: no head at %d", feed.ErrGap, p.Number)
+		}
+		at = h.Position
+	}
+	if string(at.Hash[:]) != string(p.Hash) {
+		return nil, fmt.Errorf("%w: subscriber has another history at %d", feed.ErrForged, p.Number)
+	}
+	return &sent{generation: p.Generation, number: p.Number, former: p.Held}, nil
+}
+
+// run writes batches as they come, with at most outstanding of them
 // unacknowledged; a batch without entries every wire.Heartbeat says that the
 // server is there, and makes the subscriber say so too.
-func send(ctx context.Context, log Log, s *link.Stream, author directory.AgencyID, since uint64, acks <-chan uint64) error {
-	var unacked []uint64
+func (o *outgoing) run(ctx context.Context, acks <-chan *wire.Ack) error {
 	beat := time.NewTicker(wire.Heartbeat)
 	defer beat.Stop()
-	greeted := false
 	for {
-		changed := log.Changed()
-		b, err := log.Batch(author, since)
+		changed := o.Source.Changed(o.author)
+		more, err := o.round()
 		if err != nil {
 			return err
 		}
-		if len(b.Entries) > 0 && len(unacked) < outstanding || !greeted {
-			if err := s.Send(b.Message()); err != nil {
-				return err
-			}
-			greeted, since = true, b.Head.Number
-			unacked = append(unacked, since)
+		if !more && o.once && len(o.unacked) == 0 {
+			return o.stream.CloseWrite()
+		}
+		wake := changed
+		if more && len(o.unacked) == outstanding {
+			wake = nil // only an acknowledgement makes room
+		} else if more {
 			continue
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case n := <-acks:
-			if len(unacked) == 0 || n != unacked[0] {
-				return wire.Refuse(wire.CodeGap, fmt.Errorf("acknowledged %d, which is not outstanding", n))
+		case a := <-acks:
+			if err := o.acknowledge(a); err != nil {
+				return err
 			}
-			unacked = unacked[1:]
 		case <-beat.C:
-			greeted = len(unacked) > 0
-		case <-changed:
+			o.greet()
+		case <-wake:
 		}
 	}
+}
+
+// round sends the next batch of every feed, as far as there is room, and
+// reports whether there was more than the room.
+func (o *outgoing) round() (more bool, err error) {
+	list, err := o.Source.Servable(o.author, o.reader)
+	if err != nil {
+		return false, err
+	}
+	for _, ours := range list {
+		s := o.feeds[ours.Audience]
+		if s == nil {
+			s = &sent{generation: ours.Generation}
+			o.feeds[ours.Audience] = s
+		}
+		if s.generation < ours.Generation { // moved while the subscriber was here
+			*s = sent{generation: ours.Generation, former: max(s.number, s.former)}
+		}
+		if s.generation > ours.Generation || s.number > ours.Number {
+			continue
+		}
+		if s.greeted && s.number == ours.Number {
+			continue
+		}
+		if len(o.unacked) == outstanding {
+			return true, nil
+		}
+		if err := o.next(ours.ID, s); err != nil {
+			return false, err
+		}
+		more = more || s.number < ours.Number
+	}
+	return more, nil
+}
+
+// next sends one batch of a feed.
+func (o *outgoing) next(id feed.ID, s *sent) error {
+	if s.former > s.number {
+		b, err := o.Source.KeptBatch(id, s.number, s.former)
+		if err != nil {
+			return err
+		}
+		if len(b.Kept) > 0 {
+			return o.send(b, s)
+		}
+	}
+	s.former = 0
+	b, err := o.Source.Batch(id, s.number)
+	if err != nil {
+		return err
+	}
+	s.greeted = true
+	return o.send(b, s)
+}
+
+func (o *outgoing) send(b feed.Batch, s *sent) error {
+	if b.Head.Generation != s.generation {
+		return nil // moved this instant: the next round begins anew
+	}
+	if err := o.stream.Send(b.Message()); err != nil {
+		return err
+	}
+	s.number = b.Head.Number
+	o.unacked = append(o.unacked, &wire.Ack{Audience: b.Head.Audience.String(), Generation: b.Head.Generation, Number: b.Head.Number})
+	return nil
+}
+
+// greet lets every feed be told its end again, where nothing is under way.
+func (o *outgoing) greet() {
+	for _, s := range o.feeds {
+		s.greeted = len(o.unacked) > 0
+	}
+}
+
+// acknowledge takes the acknowledgement of the oldest batch.
+func (o *outgoing) acknowledge(a *wire.Ack) error {
+	if len(o.unacked) == 0 || a.Number != o.unacked[0].Number || a.Generation != o.unacked[0].Generation || a.Audience != o.unacked[0].Audience {
+		return wire.Refuse(wire.CodeGap, fmt.Errorf("acknowledged %d, which is not outstanding", a.Number))
+	}
+	o.unacked = o.unacked[1:]
+	if o.author != o.Self {
+		return nil
+	}
+	audience, err := directory.ParseAudience(a.Audience)
+	if err != nil {
+		return err
+	}
+	// Of a feed that is being moved the end is not there yet.
+	if s := o.feeds[audience]; s == nil || s.generation != a.Generation || s.former > 0 {
+		return nil
+	}
+	return o.Acknowledged(o.reader, audience, a.Generation, a.Number)
 }
