@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"slices"
 
@@ -58,13 +57,6 @@ func (tx *Tx) Epochs() (Epochs, error) {
 func (tx *Tx) PutEpochs(e Epochs) error {
 	tx.epochs = &e
 	return setJSON(tx, key(tableMeta, []byte(epochsName)), e)
-}
-
-// DropExpected forgets the tags that author would have given our identifiers in
-// the epochs before one.
-func (tx *Tx) DropExpected(author directory.AgencyID, before token.Epoch) error {
-	from := key(tableExpected, name(author))
-	return tx.deleteRange(from, binary.BigEndian.AppendUint32(slices.Clip(from), uint32(before)))
 }
 
 // DropFormer forgets the tokens that are not the newest of their identifier.

@@ -3,144 +3,174 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
-	"interlock/crypto/token"
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
-	"interlock/protocol/wire"
 )
 
-// Position is how far this node has the feed of author, its own included.
-func (tx *Tx) Position(author directory.AgencyID) (feed.Position, error) {
-	h, err := tx.Head(author)
+// Feed is what is held of a feed: a generation, and where it is being moved to a
+// later one, the position reached in that. Entries up to the former generation's
+// head are still held then.
+type Feed struct {
+	ID         feed.ID
+	Generation uint32
+	Moving     *feed.Position
+}
+
+// storedFeed is a Feed on the disk.
+type storedFeed struct {
+	Generation uint32
+	Moving     *feed.Position `json:",omitempty"`
+	Revived    bool           `json:",omitempty"` // see sweep
+}
+
+func (tx *Tx) storedFeed(id feed.ID) (storedFeed, feedNumber, error) {
+	f, ok := tx.numberOf(id)
+	if !ok {
+		return storedFeed{}, f, ErrNotFound
+	}
+	s, err := getJSON[storedFeed](tx, feedKey(tableFeed, f))
+	return s, f, err
+}
+
+// Feed returns what is held of a feed; ErrNotFound if nothing ever was.
+func (tx *Tx) Feed(id feed.ID) (Feed, error) {
+	s, _, err := tx.storedFeed(id)
+	return Feed{id, s.Generation, s.Moving}, err
+}
+
+// Feeds returns the feeds of author that are held, by audience.
+func (tx *Tx) Feeds(author directory.AgencyID) ([]Feed, error) {
+	n, ok := tx.authorOf(author)
+	if !ok {
+		return nil, nil
+	}
+	prefix := key(tableFeed, number32(n))
+	var list []Feed
+	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
+		a, err := tx.audienceOf(feedNumber{n, binary.BigEndian.Uint16(k[len(prefix):])})
+		if err != nil {
+			return err
+		}
+		f, err := tx.Feed(feed.ID{Author: author, Audience: a})
+		list = append(list, f)
+		return err
+	})
+	slices.SortFunc(list, func(a, b Feed) int {
+		return strings.Compare(a.ID.Audience.String(), b.ID.Audience.String())
+	})
+	return list, err
+}
+
+// Authors returns the agencies of which a feed is held, by id.
+func (tx *Tx) Authors() ([]directory.AgencyID, error) {
+	held := map[uint32]bool{}
+	prefix := []byte{tableFeed}
+	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
+		held[binary.BigEndian.Uint32(k[1:])] = true
+		return nil
+	})
+	var list []directory.AgencyID
+	for author, n := range tx.numbers().authors {
+		if held[n] {
+			list = append(list, author)
+		}
+	}
+	slices.Sort(list)
+	return list, err
+}
+
+// Position is how far this node has a feed, its own included, in the generation
+// that is complete here.
+func (tx *Tx) Position(id feed.ID) (feed.Position, error) {
+	f, err := tx.Feed(id)
 	if errors.Is(err, ErrNotFound) {
-		return feed.Start(author), nil
+		return feed.Start(id, 1), nil
+	}
+	if err != nil {
+		return feed.Position{}, err
+	}
+	h, err := tx.Head(id)
+	if errors.Is(err, ErrNotFound) {
+		return feed.Start(id, f.Generation), nil
 	}
 	return h.Position, err
 }
 
-// Head returns the last signed head held of author's feed, or ErrNotFound.
-func (tx *Tx) Head(author directory.AgencyID) (feed.Head, error) {
-	prefix := key(tableHead, name(author))
+// headKeys is the prefix of the heads of a generation.
+func headKeys(f feedNumber, generation uint32) []byte {
+	return feedKey(tableHead, f, number32(generation))
+}
+
+// Head returns the last signed head held of the generation that is complete
+// here, or ErrNotFound.
+func (tx *Tx) Head(id feed.ID) (feed.Head, error) {
+	s, f, err := tx.storedFeed(id)
+	if err != nil {
+		return feed.Head{}, err
+	}
+	prefix := headKeys(f, s.Generation)
 	k, v, err := tx.last(prefix)
 	if err != nil {
 		return feed.Head{}, err
 	}
-	return feed.DecodeHead(author, binary.BigEndian.Uint64(k[len(prefix):]), v)
+	return feed.DecodeHead(id, s.Generation, binary.BigEndian.Uint64(k[len(prefix):]), v)
 }
 
-// HeadAt returns the head that author signed at a number, or ErrNotFound.
-func (tx *Tx) HeadAt(author directory.AgencyID, n uint64) (feed.Head, error) {
-	v, err := tx.get(key(tableHead, name(author), number(n)))
+// HeadAt returns the head signed at a number of a generation, or ErrNotFound.
+func (tx *Tx) HeadAt(id feed.ID, generation uint32, n uint64) (feed.Head, error) {
+	f, ok := tx.numberOf(id)
+	if !ok {
+		return feed.Head{}, ErrNotFound
+	}
+	v, err := tx.get(append(headKeys(f, generation), number(n)...))
 	if err != nil {
 		return feed.Head{}, err
 	}
-	return feed.DecodeHead(author, n, v)
+	return feed.DecodeHead(id, generation, n, v)
 }
 
-// Heads returns up to limit heads that author signed, from a number on.
-func (tx *Tx) Heads(author directory.AgencyID, from uint64, limit int) ([]feed.Head, error) {
-	prefix := key(tableHead, name(author))
+// Heads returns up to limit heads of a generation, from a number on.
+func (tx *Tx) Heads(id feed.ID, generation uint32, from uint64, limit int) ([]feed.Head, error) {
+	f, ok := tx.numberOf(id)
+	if !ok {
+		return nil, nil
+	}
+	prefix := headKeys(f, generation)
 	var list []feed.Head
-	err := tx.scan(prefix, key(tableHead, name(author), number(from)), func(k, v []byte) error {
+	err := tx.scan(prefix, append(slices.Clip(prefix), number(from)...), func(k, v []byte) error {
 		if len(list) == limit {
 			return errStop
 		}
-		h, err := feed.DecodeHead(author, binary.BigEndian.Uint64(k[len(prefix):]), v)
+		h, err := feed.DecodeHead(id, generation, binary.BigEndian.Uint64(k[len(prefix):]), v)
 		list = append(list, h)
 		return err
 	})
 	return list, err
 }
 
-// PutHead keeps a signed head.
+// PutHead keeps a signed head. A feed of which nothing was held is held from now
+// on, in the head's generation.
 func (tx *Tx) PutHead(h feed.Head) error {
+	f, err := tx.giveNumber(h.ID)
+	if err != nil {
+		return err
+	}
+	known, err := tx.has(feedKey(tableFeed, f))
+	if err != nil {
+		return err
+	}
+	if !known {
+		if err := setJSON(tx, feedKey(tableFeed, f), storedFeed{Generation: h.Generation}); err != nil {
+			return fmt.Errorf("feed of %s: %w", h.Author, err)
+		}
+	}
 	tx.grown = true
-	return tx.set(key(tableHead, name(h.Author), number(h.Number)), h.Encode())
+	return tx.set(append(headKeys(f, h.Generation), number(h.Number)...), h.Encode())
 }
 
 // Grown reports whether a feed has grown in this transaction.
 func (tx *Tx) Grown() bool { return tx.grown }
-
-// PutEntry keeps an entry of author's feed and finds it by its tag from now
-// on. Where an author uses a tag twice the first entry stands, and PutEntry
-// reports that this one is not it.
-func (tx *Tx) PutEntry(author directory.AgencyID, e feed.Entry) (first bool, err error) {
-	if err := tx.set(key(tableEntry, name(author), number(e.Number)), e.Encode()); err != nil {
-		return false, err
-	}
-	tagged := taggedKey(tableTagged, author, e.Epoch, e.Tag)
-	if used, err := tx.has(tagged); err != nil || used {
-		return false, err
-	}
-	return true, tx.set(tagged, number(e.Number))
-}
-
-func taggedKey(table byte, author directory.AgencyID, e token.Epoch, t token.Tag) []byte {
-	return key(table, name(author), binary.BigEndian.AppendUint32(nil, uint32(e)), t[:])
-}
-
-// Entry returns one entry of a feed, or ErrNotFound.
-func (tx *Tx) Entry(author directory.AgencyID, n uint64) (feed.Entry, error) {
-	v, err := tx.get(key(tableEntry, name(author), number(n)))
-	if err != nil {
-		return feed.Entry{}, err
-	}
-	return feed.Decode(v)
-}
-
-// EntryTagged returns the entry in which author announced a tag, and whether
-// there is one.
-func (tx *Tx) EntryTagged(author directory.AgencyID, e token.Epoch, t token.Tag) (feed.Entry, bool, error) {
-	v, err := tx.get(taggedKey(tableTagged, author, e, t))
-	if errors.Is(err, ErrNotFound) {
-		return feed.Entry{}, false, nil
-	}
-	if err != nil {
-		return feed.Entry{}, false, err
-	}
-	entry, err := tx.Entry(author, binary.BigEndian.Uint64(v))
-	return entry, err == nil, err
-}
-
-// Batch returns the entries of author's feed after since, up to the furthest
-// signed head that fits in one batch; without entries where since is the end.
-// ErrNotFound means that no head was signed at all.
-func (tx *Tx) Batch(author directory.AgencyID, since uint64) (feed.Batch, error) {
-	prefix := key(tableHead, name(author))
-	end := feed.Head{}
-	found := false
-	err := tx.scan(prefix, key(tableHead, name(author), number(since)), func(k, v []byte) error {
-		n := binary.BigEndian.Uint64(k[len(prefix):])
-		if n > since+wire.MaxBatch {
-			return errStop
-		}
-		h, err := feed.DecodeHead(author, n, v)
-		end, found = h, err == nil
-		return err
-	})
-	if err != nil || !found {
-		return feed.Batch{}, errors.Join(err, notFoundUnless(found))
-	}
-	b := feed.Batch{Head: end, Entries: make([]feed.Entry, 0, end.Number-since)}
-	prefix = key(tableEntry, name(author))
-	err = tx.scan(prefix, key(tableEntry, name(author), number(since+1)), func(_, v []byte) error {
-		e, err := feed.Decode(v)
-		if err != nil {
-			return err
-		}
-		if e.Number > end.Number {
-			return errStop
-		}
-		b.Entries = append(b.Entries, e)
-		return nil
-	})
-	return b, err
-}
-
-func notFoundUnless(found bool) error {
-	if found {
-		return nil
-	}
-	return ErrNotFound
-}

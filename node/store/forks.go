@@ -1,15 +1,17 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
 )
 
-// Fork is two heads of one author and number that differ, both signed: proof
-// that the author shows its feed differently to different members.
+// Fork is two heads of one feed, generation and number that differ, both signed:
+// proof that the author shows its feed differently to different members.
 type Fork struct {
 	First, Second feed.Head
 	Told          bool // a registry server has taken it
@@ -20,13 +22,14 @@ type storedFork struct {
 	Told          bool   `json:",omitempty"`
 }
 
-func forkKey(author directory.AgencyID, n uint64) []byte {
-	return key(tableFork, name(author), number(n))
+func forkKey(h feed.Head) []byte {
+	return key(tableFork, name(h.Author), number32(h.Generation), number(h.Number), []byte(h.Audience.String()))
 }
 
-// AddFork keeps a fork that is not known yet; one for each author and number.
+// AddFork keeps a fork that is not known yet; one for each feed, generation and
+// number.
 func (tx *Tx) AddFork(f Fork) (added bool, err error) {
-	known, err := tx.has(forkKey(f.First.Author, f.First.Number))
+	known, err := tx.has(forkKey(f.First))
 	if err != nil || known {
 		return false, err
 	}
@@ -35,7 +38,7 @@ func (tx *Tx) AddFork(f Fork) (added bool, err error) {
 
 // PutFork writes a fork.
 func (tx *Tx) PutFork(f Fork) error {
-	return setJSON(tx, forkKey(f.First.Author, f.First.Number), storedFork{f.First.Encode(), f.Second.Encode(), f.Told})
+	return setJSON(tx, forkKey(f.First), storedFork{f.First.Encode(), f.Second.Encode(), f.Told})
 }
 
 // Forked reports whether an author is known to have forked its feed.
@@ -53,7 +56,7 @@ func (tx *Tx) DropForks(author directory.AgencyID) error {
 	return tx.deleteRange(prefix, after(prefix))
 }
 
-// Forks returns every fork that is known, by author and number.
+// Forks returns every fork that is known, by author, generation and number.
 func (tx *Tx) Forks() ([]Fork, error) {
 	prefix := []byte{tableFork}
 	var list []Fork
@@ -62,13 +65,20 @@ func (tx *Tx) Forks() ([]Fork, error) {
 		if err != nil {
 			return err
 		}
-		author := directory.AgencyID(k[1 : len(k)-9])
-		n := binary.BigEndian.Uint64(k[len(k)-8:])
-		f := Fork{Told: s.Told}
-		if f.First, err = feed.DecodeHead(author, n, s.First); err != nil {
+		author, rest, ok := bytes.Cut(k[1:], []byte{0})
+		if !ok || len(rest) < 12 {
+			return fmt.Errorf("key in table %q: %d bytes", tableFork, len(k))
+		}
+		id := feed.ID{Author: directory.AgencyID(author)}
+		if id.Audience, err = directory.ParseAudience(string(rest[12:])); err != nil {
 			return err
 		}
-		f.Second, err = feed.DecodeHead(author, n, s.Second)
+		generation, n := binary.BigEndian.Uint32(rest), binary.BigEndian.Uint64(rest[4:])
+		f := Fork{Told: s.Told}
+		if f.First, err = feed.DecodeHead(id, generation, n, s.First); err != nil {
+			return err
+		}
+		f.Second, err = feed.DecodeHead(id, generation, n, s.Second)
 		list = append(list, f)
 		return err
 	})

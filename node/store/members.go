@@ -1,10 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
-	"errors"
-
-	"interlock/crypto/token"
 	"interlock/node/casefile"
 	"interlock/protocol/directory"
 )
@@ -47,22 +43,4 @@ func (tx *Tx) Members() ([]Member, error) {
 		tx.members = list
 	}
 	return list, err
-}
-
-// Expect records that author's entry for our identifier id would have this tag.
-func (tx *Tx) Expect(author directory.AgencyID, e token.Epoch, t token.Tag, id casefile.IdentifierID) error {
-	return tx.set(taggedKey(tableExpected, author, e, t), number(uint64(id)))
-}
-
-// Expected returns the identifier of ours that author's tag stands for, and
-// whether there is one.
-func (tx *Tx) Expected(author directory.AgencyID, e token.Epoch, t token.Tag) (casefile.IdentifierID, bool, error) {
-	v, err := tx.get(taggedKey(tableExpected, author, e, t))
-	if errors.Is(err, ErrNotFound) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	return casefile.IdentifierID(binary.BigEndian.Uint64(v)), true, nil
 }

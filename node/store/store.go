@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -35,9 +36,12 @@ var (
 
 // Options are what a store is opened with.
 type Options struct {
-	Dir   string
-	Key   [32]byte // the node's disk key
-	Cache int64    // bytes of block cache; 0 for 64 MiB
+	Dir string
+	Key [32]byte // the node's disk key
+	// Cache is how many bytes of memory hold blocks of the disk, with the filters
+	// by which absent tags are told: 1.25 bytes for each tag. 0 is 64 MiB. Beside
+	// it stand up to three tables of 16 MiB with the newest writes.
+	Cache int64
 	Log   *slog.Logger
 	// FS, where set, stands under the encryption in place of the disk.
 	FS vfs.FS
@@ -69,6 +73,8 @@ type Store struct {
 	// life is held for reading while a View runs, and for writing by Close.
 	life   sync.RWMutex
 	closed bool // owned by life
+
+	names atomic.Pointer[names] // what is committed
 
 	// visible is held for writing from the moment a commit may show until it is
 	// on the disk, and for reading while a snapshot is taken: nobody sees, and
@@ -116,14 +122,20 @@ func Open(o Options) (*Store, error) {
 		Lock:               lock,
 		Cache:              cache,
 		MemTableSize:       16 << 20,
+		Comparer:           comparer(),
+		Merger:             merger(),
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             quiet{o.Log},
 	}
+	opts.Experimental.SpanPolicyFunc = spans
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	if s.db, err = pebble.Open(o.Dir, opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
+	}
+	if err := s.View(s.readNames); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
 	}
 	return s, nil
 }
@@ -163,16 +175,22 @@ func (s *Store) update(reserve uint64, f func(tx *Tx) error) (err error) {
 	if free, err := s.free(); err == nil && free < reserve {
 		return fmt.Errorf("%w: less than %d MiB left", ErrDisk, reserve>>20)
 	}
-	batch := s.db.NewIndexedBatch()
-	defer func() { err = errors.Join(err, batch.Close()) }()
-	tx := &Tx{r: batch, w: batch}
+	tx := &Tx{s: s, w: s.db.NewIndexedBatch(), bulk: s.db.NewBatch()}
+	defer func() { err = errors.Join(err, tx.w.Close(), tx.bulk.Close()) }()
 	if err := f(tx); err != nil {
 		return err
 	}
-	if batch.Empty() {
-		return nil
+	all, err := tx.written()
+	if err != nil || all.Empty() {
+		return err
 	}
-	return s.commit(batch)
+	if err := s.commit(all); err != nil {
+		return err
+	}
+	if tx.named {
+		s.names.Store(tx.names)
+	}
+	return nil
 }
 
 // commit applies the batch. A commit that Pebble cannot write leaves its
@@ -211,7 +229,7 @@ func (s *Store) View(f func(tx *Tx) error) (err error) {
 	}
 	snap, done := s.snapshot()
 	defer func() { err = errors.Join(err, done()) }()
-	return f(&Tx{r: snap})
+	return f(&Tx{s: s, snap: snap})
 }
 
 func (s *Store) snapshot() (*pebble.Snapshot, func() error) {

@@ -19,7 +19,6 @@ import (
 	"interlock/node/alert"
 	"interlock/node/casefile"
 	"interlock/protocol/directory"
-	"interlock/protocol/feed"
 	"interlock/protocol/identifier"
 )
 
@@ -336,79 +335,6 @@ func TestAnAlertIsOnePerPairOfCases(t *testing.T) {
 		})
 		if n != 1 {
 			t.Errorf("%d alerts, want 1", n)
-		}
-		return err
-	})
-}
-
-func TestAnyHolderServesAFeedInBatchesThatEndInASignature(t *testing.T) {
-	s := open(t, options("/store", vfs.NewMem()))
-	key := make([]byte, 64)
-	w := feed.NewWriter(denver, key, feed.Start(denver))
-	const entries = 2500
-	update(t, s, func(tx *Tx) error {
-		if err := tx.PutHead(feed.Empty(denver, key)); err != nil {
-			return err
-		}
-		for n := uint64(1); n <= entries; n++ {
-			e := feed.Entry{Number: n, Kind: feed.Announce, Epoch: 1, Tag: token.Tag{byte(n), byte(n >> 8)}}
-			_, err := tx.PutEntry(denver, e)
-			if err := errors.Join(w.Append(e), err); err != nil {
-				return err
-			}
-		}
-		var errs []error
-		for _, h := range w.Close() {
-			errs = append(errs, tx.PutHead(h))
-		}
-		return errors.Join(errs...)
-	})
-	var sizes []int
-	view(t, s, func(tx *Tx) error {
-		for since := uint64(0); ; {
-			b, err := tx.Batch(denver, since)
-			if err != nil {
-				return err
-			}
-			if len(b.Entries) == 0 {
-				return nil
-			}
-			sizes = append(sizes, len(b.Entries))
-			since = b.Head.Number
-		}
-	})
-	if want := []int{1024, 1024, 452}; !cmp.Equal(sizes, want) {
-		t.Errorf("batches of %v, want %v", sizes, want)
-	}
-	view(t, s, func(tx *Tx) error {
-		e, ok, err := tx.EntryTagged(denver, 1, token.Tag{2, 1})
-		if !ok || e.Number != 258 {
-			t.Errorf("EntryTagged = %d, %t; want 258", e.Number, ok)
-		}
-		if _, err := tx.Batch("nobody-pd", 0); !errors.Is(err, ErrNotFound) {
-			t.Errorf("Batch of an unknown feed = %v, want %v", err, ErrNotFound)
-		}
-		return err
-	})
-}
-
-func TestATagUsedTwiceStandsForItsFirstEntry(t *testing.T) {
-	s := open(t, options("/store", vfs.NewMem()))
-	update(t, s, func(tx *Tx) error {
-		e := feed.Entry{Number: 1, Kind: feed.Announce, Epoch: 1, Tag: token.Tag{1}}
-		again := e
-		again.Number = 2
-		first, err := tx.PutEntry(denver, e)
-		second, err2 := tx.PutEntry(denver, again)
-		if !first || second {
-			t.Errorf("PutEntry reports first %t, then %t; want true, false", first, second)
-		}
-		return errors.Join(err, err2)
-	})
-	view(t, s, func(tx *Tx) error {
-		e, ok, err := tx.EntryTagged(denver, 1, token.Tag{1})
-		if !ok || e.Number != 1 {
-			t.Errorf("EntryTagged = %d, %t; want 1", e.Number, ok)
 		}
 		return err
 	})

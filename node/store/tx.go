@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -14,63 +15,76 @@ import (
 // Tx is one transaction: a consistent view, and in Update also what it has
 // written itself. It ends with the function it was given to.
 type Tx struct {
-	r       pebble.Reader
-	w       *pebble.Batch // nil in View
+	s       *Store
+	snap    pebble.Reader // of View
+	w       *pebble.Batch // of Update: what it wrote, and can read again
 	raised  []alert.ID
 	grown   bool     // a head was put
 	members []Member // as read once in this transaction
 	epochs  *Epochs  // likewise
+
+	// bulk is what Update wrote to the tables that get many rows at a time. It is
+	// moved to w, which costs more, only where the transaction reads such a table
+	// after writing to it.
+	bulk     *pebble.Batch
+	inBulk   [256]bool // tables of which bulk has rows
+	inWrites [256]bool // tables of which w has rows
+
+	names *names // nil until a name is asked for
+	named bool   // names is this transaction's own
 }
 
-// Each kind of record has a first byte of its own. They are the format of the
-// disk: a byte is never given another meaning.
-const (
-	tableMeta       = 'm' // name → value
-	tableSequence   = 'q' // name → last number given
-	tableOfficer    = 'o' // name → JSON
-	tableSession    = 's' // SHA-256 of the session → JSON
-	tableCase       = 'c' // case → JSON
-	tableCaseNumber = 'n' // folded number → case
-	tableNote       = 'N' // case, number → JSON
-	tableDraft      = 'd' // draft → JSON
-	tableProgress   = 'D' // draft → JSON
-	tableIdentifier = 'i' // identifier number → identifier
-	tableNumberOf   = 'I' // identifier → identifier number
-	tableHolding    = 'h' // case, identifier number → JSON
-	tableHolder     = 'H' // identifier number, case → nothing
-	tableToken      = 't' // identifier number → epoch, token: the newest
-	tableFormer     = 'u' // identifier number → epoch, token: the one before
-	tableWaiting    = 'w' // identifier number → nothing
-	tableEntry      = 'F' // author, number → entry
-	tableHead       = 'K' // author, number → hash, signature
-	tableTagged     = 'T' // author, epoch, tag → entry number
-	tableExpected   = 'E' // author, epoch, tag → identifier number
-	tableMember     = 'M' // agency → JSON
-	tableAlert      = 'A' // alert → JSON
-	tableGround     = 'g' // alert, identifier → JSON
-	tableCaseAlert  = 'a' // case, alert → nothing
-	tableRecent     = 'r' // time, alert → nothing
-	tableFork       = 'V' // agency, number → JSON
-)
-
-// key builds a key from its table and parts. A part of variable length must
-// be the last one or come from name.
-func key(table byte, parts ...[]byte) []byte {
-	k := append(make([]byte, 0, 48), table)
-	for _, p := range parts {
-		k = append(k, p...)
+// reader is where a table is read: where this transaction has not written to it,
+// that is the database as it stands, without the cost of looking into w.
+func (tx *Tx) reader(table byte) (pebble.Reader, error) {
+	if tx.snap != nil {
+		return tx.snap, nil
 	}
-	return k
+	if tx.inBulk[table] {
+		if err := tx.w.Apply(tx.bulk, nil); err != nil {
+			return nil, fmt.Errorf("read table %q: %w", table, err)
+		}
+		for t, in := range tx.inBulk {
+			tx.inWrites[t] = tx.inWrites[t] || in
+		}
+		tx.bulk.Reset()
+		tx.inBulk = [256]bool{}
+	}
+	if tx.inWrites[table] {
+		return tx.w, nil
+	}
+	return tx.s.db, nil
 }
 
-// number is an ordered part.
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+// batch is where a table is written.
+func (tx *Tx) batch(table byte) *pebble.Batch {
+	switch table {
+	case tableEntry, tableTagged, tableExpected:
+		tx.inBulk[table] = true
+		return tx.bulk
+	}
+	tx.inWrites[table] = true
+	return tx.w
+}
 
-// name is a text part that another part may follow; names hold no zero byte.
-func name[S ~string](s S) []byte { return append([]byte(s), 0) }
+// written is all that the transaction wrote, in order for every table.
+func (tx *Tx) written() (*pebble.Batch, error) {
+	switch {
+	case tx.bulk.Empty():
+		return tx.w, nil
+	case tx.w.Empty():
+		return tx.bulk, nil
+	}
+	all := tx.s.db.NewBatchWithSize(tx.w.Len() + tx.bulk.Len())
+	return all, errors.Join(all.Apply(tx.w, nil), all.Apply(tx.bulk, nil))
+}
 
 func (tx *Tx) get(k []byte) ([]byte, error) {
-	v, closer, err := tx.r.Get(k)
+	r, err := tx.reader(k[0])
+	if err != nil {
+		return nil, err
+	}
+	v, closer, err := r.Get(k)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, ErrNotFound
 	}
@@ -90,14 +104,14 @@ func (tx *Tx) has(k []byte) (bool, error) {
 }
 
 func (tx *Tx) set(k, v []byte) error {
-	if err := tx.w.Set(k, v, nil); err != nil {
+	if err := tx.batch(k[0]).Set(k, v, nil); err != nil {
 		return fmt.Errorf("write table %q: %w", k[0], err)
 	}
 	return nil
 }
 
 func (tx *Tx) delete(k []byte) error {
-	if err := tx.w.Delete(k, nil); err != nil {
+	if err := tx.batch(k[0]).Delete(k, nil); err != nil {
 		return fmt.Errorf("delete from table %q: %w", k[0], err)
 	}
 	return nil
@@ -105,10 +119,32 @@ func (tx *Tx) delete(k []byte) error {
 
 // deleteRange deletes every key from one on and before another.
 func (tx *Tx) deleteRange(from, to []byte) error {
-	if err := tx.w.DeleteRange(from, to, nil); err != nil {
+	if err := tx.batch(from[0]).DeleteRange(from, to, nil); err != nil {
 		return fmt.Errorf("delete from table %q: %w", from[0], err)
 	}
 	return nil
+}
+
+// refer writes one reference to a row of tableTagged or tableExpected.
+func (tx *Tx) refer(k tagKey, r ref) error {
+	var v [2 * binary.MaxVarintLen64]byte
+	if err := tx.batch(k[0]).Merge(k[:], r.append(k[0], v[:0]), nil); err != nil {
+		return fmt.Errorf("write table %q: %w", k[0], err)
+	}
+	return nil
+}
+
+// iterator goes over the keys from one on and before another, of one table.
+func (tx *Tx) iterator(from, to []byte) (*pebble.Iterator, error) {
+	r, err := tx.reader(from[0])
+	if err != nil {
+		return nil, err
+	}
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	if err != nil {
+		return nil, fmt.Errorf("scan table %q: %w", from[0], err)
+	}
+	return it, nil
 }
 
 // errStop ends a scan early without being an error.
@@ -117,9 +153,9 @@ var errStop = errors.New("enough")
 // scan calls f with every key under prefix from the key start on, in order.
 // Both slices are f's only until it returns.
 func (tx *Tx) scan(prefix, start []byte, f func(k, v []byte) error) (err error) {
-	it, err := tx.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	it, err := tx.iterator(prefix, after(prefix))
 	if err != nil {
-		return fmt.Errorf("scan table %q: %w", prefix[0], err)
+		return err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.SeekGE(start); ok; ok = it.Next() {
@@ -134,9 +170,9 @@ func (tx *Tx) scan(prefix, start []byte, f func(k, v []byte) error) (err error) 
 
 // scanBack calls f with every key under prefix, the last first.
 func (tx *Tx) scanBack(prefix []byte, f func(k []byte) error) (err error) {
-	it, err := tx.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	it, err := tx.iterator(prefix, after(prefix))
 	if err != nil {
-		return fmt.Errorf("scan table %q: %w", prefix[0], err)
+		return err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.Last(); ok; ok = it.Prev() {
@@ -152,16 +188,19 @@ func (tx *Tx) scanBack(prefix []byte, f func(k []byte) error) (err error) {
 // last returns the last key and value under prefix; ErrNotFound if there is
 // none.
 func (tx *Tx) last(prefix []byte) (k, v []byte, err error) {
-	it, err := tx.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	return tx.lastBetween(prefix, after(prefix))
+}
+
+// lastBetween returns the last key from one on and before another, with its
+// value; ErrNotFound if there is none.
+func (tx *Tx) lastBetween(from, to []byte) (k, v []byte, err error) {
+	it, err := tx.iterator(from, to)
 	if err != nil {
-		return nil, nil, fmt.Errorf("scan table %q: %w", prefix[0], err)
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	if !it.Last() {
-		if err := it.Error(); err != nil {
-			return nil, nil, err
-		}
-		return nil, nil, ErrNotFound
+		return nil, nil, cmp.Or(it.Error(), ErrNotFound)
 	}
 	return append([]byte{}, it.Key()...), append([]byte{}, it.Value()...), nil
 }

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"interlock/node/casefile"
+)
+
+// Sharing returns how a case handles an identifier: with everyone, where nothing
+// else was put.
+func (tx *Tx) Sharing(c casefile.CaseID, id casefile.IdentifierID) (casefile.Sharing, error) {
+	s, err := getJSON[casefile.Sharing](tx, key(tableSharing, number(uint64(c)), number(uint64(id))))
+	if errors.Is(err, ErrNotFound) {
+		return casefile.Sharing{}, nil
+	}
+	return s, err
+}
+
+// PutSharing writes how a case handles an identifier.
+func (tx *Tx) PutSharing(c casefile.CaseID, id casefile.IdentifierID, s casefile.Sharing) error {
+	k := key(tableSharing, number(uint64(c)), number(uint64(id)))
+	if s == (casefile.Sharing{}) {
+		return tx.delete(k)
+	}
+	return setJSON(tx, k, s)
+}
+
+// Unhold records that a case holds an identifier no more, and takes it out of the
+// case's changes. It is ErrNotFound where the case did not hold it.
+func (tx *Tx) Unhold(c casefile.CaseID, id casefile.IdentifierID) error {
+	holding := key(tableHolding, number(uint64(c)), number(uint64(id)))
+	if held, err := tx.has(holding); err != nil {
+		return err
+	} else if !held {
+		return ErrNotFound
+	}
+	n, err := tx.Held(c)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		tx.delete(holding),
+		tx.delete(key(tableHolder, number(uint64(id)), number(uint64(c)))),
+		tx.PutSharing(c, id, casefile.Sharing{}),
+		tx.set(key(tableSequence, []byte(fmt.Sprintf("case %d holds", c))), number(uint64(n-1))),
+		tx.blankChanges(c, id))
+}
+
+// blankChanges takes an identifier out of the changes of a case.
+func (tx *Tx) blankChanges(c casefile.CaseID, id casefile.IdentifierID) error {
+	b, err := tx.get(key(tableIdentifier, number(uint64(id))))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	prefix := key(tableChange, number(uint64(c)))
+	blank := map[string]casefile.Change{}
+	err = tx.scan(prefix, prefix, func(k, _ []byte) error {
+		change, err := getJSON[casefile.Change](tx, k)
+		if err == nil && bytes.Equal(change.Identifier, b) {
+			change.Identifier = nil
+			blank[string(k)] = change
+		}
+		return err
+	})
+	for k, change := range blank {
+		err = errors.Join(err, setJSON(tx, []byte(k), change))
+	}
+	return err
+}
+
+// Forget removes an identifier that no case holds: its text, tokens and number,
+// which is not given again, and where it was announced.
+func (tx *Tx) Forget(id casefile.IdentifierID) error {
+	n := number(uint64(id))
+	b, err := tx.get(key(tableIdentifier, n))
+	if err != nil {
+		return err
+	}
+	standing := key(tableStanding, n)
+	errs := []error{tx.delete(key(tableNumberOf, b)), tx.deleteRange(standing, after(standing))}
+	for _, table := range []byte{tableIdentifier, tableToken, tableFormer, tableWaiting} {
+		errs = append(errs, tx.delete(key(table, n)))
+	}
+	return errors.Join(errs...)
+}
+
+// AddChange appends to the changes of a case.
+func (tx *Tx) AddChange(c casefile.Change) error {
+	prefix := key(tableChange, number(uint64(c.Case)))
+	n := uint64(1)
+	switch k, _, err := tx.last(prefix); {
+	case err == nil:
+		n = binary.BigEndian.Uint64(k[len(prefix):]) + 1
+	case !errors.Is(err, ErrNotFound):
+		return err
+	}
+	return setJSON(tx, key(tableChange, number(uint64(c.Case)), number(n)), c)
+}
+
+// Changes returns up to limit changes of a case, the newest first.
+func (tx *Tx) Changes(c casefile.CaseID, limit int) ([]casefile.Change, error) {
+	var list []casefile.Change
+	err := tx.scanBack(key(tableChange, number(uint64(c))), func(k []byte) error {
+		if len(list) == limit {
+			return errStop
+		}
+		change, err := getJSON[casefile.Change](tx, k)
+		list = append(list, change)
+		return err
+	})
+	return list, err
+}

@@ -1,0 +1,183 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"interlock/crypto/token"
+	"interlock/node/casefile"
+	"interlock/protocol/directory"
+	"interlock/protocol/feed"
+)
+
+// Announced is an announcement that stands, in the author's feed for an audience.
+type Announced struct {
+	Audience directory.Audience
+	Entry    feed.Entry
+}
+
+// maxTagged is the most announcements of one tag that are returned.
+const maxTagged = 64
+
+// Sought is a tag that is looked for among those of an author.
+type Sought struct {
+	Author directory.AgencyID
+	Epoch  token.Epoch
+	Tag    token.Tag
+}
+
+// Tagged returns the announcements of a tag by author that stand, up to 64 with
+// the lowest numbers.
+func (tx *Tx) Tagged(author directory.AgencyID, e token.Epoch, t token.Tag) ([]Announced, error) {
+	list, err := tx.TaggedOf([]Sought{{author, e, t}})
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+// TaggedAmong is Tagged for many tags of one author, in their order.
+func (tx *Tx) TaggedAmong(author directory.AgencyID, e token.Epoch, tags []token.Tag) ([][]Announced, error) {
+	return tx.TaggedOf(sought(author, e, tags))
+}
+
+// TaggedOf is Tagged for tags of any authors, in their order.
+func (tx *Tx) TaggedOf(list []Sought) ([][]Announced, error) {
+	refs, err := tx.lookUp(tableTagged, list)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]Announced, len(list))
+	for i, of := range refs {
+		if len(of) > 0 {
+			if out[i], err = tx.announced(list[i], of); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// announced reads what a row refers to, and leaves out what another tag has that
+// begins as the one sought.
+func (tx *Tx) announced(s Sought, refs []ref) ([]Announced, error) {
+	author, _ := tx.authorOf(s.Author)
+	var list []Announced
+	for _, r := range refs {
+		f := feedNumber{author, r.audience}
+		e, err := tx.entry(f, r.number)
+		if err != nil {
+			return nil, fmt.Errorf("announcement %d of %s: %w", r.number, s.Author, err)
+		}
+		if e.Kind != feed.Announce || e.Epoch != s.Epoch || e.Tag != s.Tag {
+			continue
+		}
+		a, err := tx.audienceOf(f)
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, Announced{a, e}); len(list) == maxTagged {
+			break
+		}
+	}
+	return list, nil
+}
+
+func sought(author directory.AgencyID, e token.Epoch, tags []token.Tag) []Sought {
+	list := make([]Sought, len(tags))
+	for i, t := range tags {
+		list[i] = Sought{author, e, t}
+	}
+	return list
+}
+
+// lookUp returns what the rows of the tags sought refer to, in their order.
+func (tx *Tx) lookUp(table byte, list []Sought) ([][]ref, error) {
+	probes := make([]probe, 0, len(list))
+	for i, s := range list {
+		if author, ok := tx.authorOf(s.Author); ok {
+			probes = append(probes, probe{keyOfTag(table, author, s.Epoch, s.Tag), i})
+		}
+	}
+	out := make([][]ref, len(list))
+	err := tx.probeAll(probes, func(at int, refs []ref) error {
+		out[at] = slices.Clone(refs)
+		return nil
+	})
+	return out, err
+}
+
+// Expect records that author's entry for our identifier id would have this tag.
+func (tx *Tx) Expect(author directory.AgencyID, e token.Epoch, t token.Tag, id casefile.IdentifierID) error {
+	n, err := tx.giveAuthor(author)
+	if err != nil {
+		return err
+	}
+	return tx.refer(keyOfTag(tableExpected, n, e, t), ref{number: uint64(id)})
+}
+
+// Unexpect takes back what Expect recorded.
+func (tx *Tx) Unexpect(author directory.AgencyID, e token.Epoch, t token.Tag, id casefile.IdentifierID) error {
+	n, err := tx.giveAuthor(author)
+	if err != nil {
+		return err
+	}
+	return tx.refer(keyOfTag(tableExpected, n, e, t), ref{number: uint64(id), gone: true})
+}
+
+// Expected returns the identifiers of ours that author's tag may stand for: those
+// whose tags begin as this one. That is one or none but for a chance in billions,
+// and whoever opens the entry's pointer finds out.
+func (tx *Tx) Expected(author directory.AgencyID, e token.Epoch, t token.Tag) ([]casefile.IdentifierID, error) {
+	list, err := tx.ExpectedAmong(author, e, []token.Tag{t})
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+// ExpectedAmong is Expected for many tags of one author, in their order.
+func (tx *Tx) ExpectedAmong(author directory.AgencyID, e token.Epoch, tags []token.Tag) ([][]casefile.IdentifierID, error) {
+	refs, err := tx.lookUp(tableExpected, sought(author, e, tags))
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]casefile.IdentifierID, len(tags))
+	for i, of := range refs {
+		for _, r := range of {
+			out[i] = append(out[i], casefile.IdentifierID(r.number))
+		}
+	}
+	return out, nil
+}
+
+// DropExpected forgets the tags that author would have given our identifiers in
+// the epochs before one.
+func (tx *Tx) DropExpected(author directory.AgencyID, before token.Epoch) error {
+	n, ok := tx.authorOf(author)
+	if !ok {
+		return nil
+	}
+	return tx.deleteRange(key(tableExpected, number32(n)), key(tableExpected, number32(n), number32(before)))
+}
+
+// Expectation is that a tag stands for an identifier of ours.
+type Expectation struct {
+	Tag token.Tag
+	ID  casefile.IdentifierID
+}
+
+// IngestExpected is Expect for many tags of one author, as when a member joins.
+// While the writer's lock is held it calls with, whose error abandons all of it;
+// what with writes is on the disk when IngestExpected returns. After a crash it is
+// to be repeated if what with wrote is not there.
+func (s *Store) IngestExpected(author directory.AgencyID, e token.Epoch, list []Expectation, with func(tx *Tx) error) error {
+	return s.Update(func(tx *Tx) error {
+		var errs []error
+		for _, x := range list {
+			errs = append(errs, tx.Expect(author, e, x.Tag, x.ID))
+		}
+		return errors.Join(append(errs, with(tx))...)
+	})
+}
