@@ -102,5 +102,8 @@ func (tx *Tx) Drafts(f func(id, progress []byte) error) error {
 // PutMeta writes a named value of the node itself.
 func (tx *Tx) PutMeta(name string, v []byte) error { return tx.set(key(tableMeta, []byte(name)), v) }
 
+// DeleteMeta forgets a fact about the node.
+func (tx *Tx) DeleteMeta(name string) error { return tx.delete(key(tableMeta, []byte(name))) }
+
 // Meta returns a named value, or ErrNotFound.
 func (tx *Tx) Meta(name string) ([]byte, error) { return tx.get(key(tableMeta, []byte(name))) }

@@ -245,3 +245,20 @@ func (tx *Tx) batchUpTo(id feed.ID, since, until uint64) (feed.Batch, error) {
 	}
 	return b, err
 }
+
+// EntriesAfter returns up to limit entries of a feed that follow a number.
+func (tx *Tx) EntriesAfter(id feed.ID, after uint64, limit int) ([]feed.Entry, error) {
+	f, ok := tx.numberOf(id)
+	if !ok {
+		return nil, nil
+	}
+	var list []feed.Entry
+	err := tx.entries(f, after+1, math.MaxUint64, func(e feed.Entry) error {
+		if len(list) == limit {
+			return errStop
+		}
+		list = append(list, e)
+		return nil
+	})
+	return list, err
+}

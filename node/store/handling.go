@@ -116,3 +116,23 @@ func (tx *Tx) Changes(c casefile.CaseID, limit int) ([]casefile.Change, error) {
 	})
 	return list, err
 }
+
+// CasesMatching returns the cases that hold an identifier and let it be met, by
+// number.
+func (tx *Tx) CasesMatching(id casefile.IdentifierID) ([]casefile.CaseID, error) {
+	cases, err := tx.CasesHolding(id)
+	if err != nil {
+		return nil, err
+	}
+	var met []casefile.CaseID
+	for _, c := range cases {
+		s, err := tx.Sharing(c, id)
+		if err != nil {
+			return nil, err
+		}
+		if s.Matches() {
+			met = append(met, c)
+		}
+	}
+	return met, nil
+}

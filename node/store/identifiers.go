@@ -119,6 +119,9 @@ func (tx *Tx) Holdings(c casefile.CaseID, limit int) ([]casefile.Holding, error)
 		if h.Identifier, err = tx.Identifier(id); err != nil {
 			return err
 		}
+		if h.Sharing, err = tx.Sharing(c, id); err != nil {
+			return err
+		}
 		waiting, err := tx.has(key(tableWaiting, number(uint64(id))))
 		if waiting {
 			h.State = casefile.Waiting

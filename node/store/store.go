@@ -11,6 +11,8 @@
 package store
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -64,8 +66,12 @@ const (
 // Store is an open database. Its methods may be called from any goroutine.
 type Store struct {
 	db   *pebble.DB
+	dir  string
+	opts *pebble.Options
 	free func() (uint64, error)
 	lock *pebble.Lock
+
+	building sync.Mutex // held by IngestExpected
 
 	mu     sync.Mutex // held by Update
 	failed error      // owned by mu; set once a commit did not reach the disk
@@ -105,39 +111,45 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Dir, ErrInUse)
 	}
-	s := &Store{free: o.Free, lock: lock}
+	s := &Store{free: o.Free, lock: lock, dir: o.Dir}
 	if s.free == nil {
 		s.free = func() (uint64, error) {
 			u, err := base.GetDiskUsage(o.Dir)
 			return u.AvailBytes, err
 		}
 	}
-	if o.Cache == 0 {
-		o.Cache = 64 << 20
-	}
-	cache := pebble.NewCache(o.Cache)
+	cache := pebble.NewCache(cmp.Or(o.Cache, 64<<20))
 	defer cache.Unref()
-	opts := &pebble.Options{
-		FS:                 diskcrypt.New(base, o.Key),
-		Lock:               lock,
-		Cache:              cache,
-		MemTableSize:       16 << 20,
-		Comparer:           comparer(),
-		Merger:             merger(),
-		FormatMajorVersion: pebble.FormatNewest,
-		Logger:             quiet{o.Log},
+	s.opts = pebbleOptions(diskcrypt.New(base, o.Key), lock, cache, o.Log)
+	if err := s.removeBuilt(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
 	}
-	opts.Experimental.SpanPolicyFunc = spans
-	for i := range opts.Levels {
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-	}
-	if s.db, err = pebble.Open(o.Dir, opts); err != nil {
+	if s.db, err = pebble.Open(o.Dir, s.opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
 	}
 	if err := s.View(s.readNames); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
 	}
 	return s, nil
+}
+
+func pebbleOptions(fs vfs.FS, lock *pebble.Lock, cache *pebble.Cache, log *slog.Logger) *pebble.Options {
+	o := &pebble.Options{
+		FS:                 fs,
+		Lock:               lock,
+		Cache:              cache,
+		MemTableSize:       16 << 20,
+		Comparer:           comparer(),
+		Merger:             merger(),
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             quiet{log},
+	}
+	o.Experimental.SpanPolicyFunc = spans
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	o.EnsureDefaults()
+	return o
 }
 
 // Close waits for the writer and the readers, and closes the database. After a
@@ -161,12 +173,13 @@ func (s *Store) Close() error {
 
 // Update runs f in the one writing transaction and returns once all that it
 // wrote is on the disk. Where f returns an error nothing is written.
-func (s *Store) Update(f func(tx *Tx) error) error { return s.update(reserve, f) }
+func (s *Store) Update(f func(tx *Tx) error) error { return s.update(reserve, f, nil) }
 
 // UpdateForeign is Update for what another member sent.
-func (s *Store) UpdateForeign(f func(tx *Tx) error) error { return s.update(foreignReserve, f) }
+func (s *Store) UpdateForeign(f func(tx *Tx) error) error { return s.update(foreignReserve, f, nil) }
 
-func (s *Store) update(reserve uint64, f func(tx *Tx) error) (err error) {
+// update writes what f writes, after built files of rows.
+func (s *Store) update(reserve uint64, f func(tx *Tx) error, built []string) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failed != nil {
@@ -181,10 +194,10 @@ func (s *Store) update(reserve uint64, f func(tx *Tx) error) (err error) {
 		return err
 	}
 	all, err := tx.written()
-	if err != nil || all.Empty() {
+	if err != nil || all.Empty() && len(built) == 0 {
 		return err
 	}
-	if err := s.commit(all); err != nil {
+	if err := s.commit(all, built); err != nil {
 		return err
 	}
 	if tx.named {
@@ -193,11 +206,11 @@ func (s *Store) update(reserve uint64, f func(tx *Tx) error) (err error) {
 	return nil
 }
 
-// commit applies the batch. A commit that Pebble cannot write leaves its
+// commit takes built files of rows, and applies the batch. A commit that Pebble cannot write leaves its
 // pipeline unusable, and what it did not write visible: the store then refuses
 // every later write and shows what stood before, until the process is started
 // again and recovers from what is on the disk.
-func (s *Store) commit(batch *pebble.Batch) (err error) {
+func (s *Store) commit(batch *pebble.Batch, built []string) (err error) {
 	s.visible.Lock()
 	defer s.visible.Unlock()
 	before := s.db.NewSnapshot()
@@ -217,6 +230,14 @@ func (s *Store) commit(batch *pebble.Batch) (err error) {
 		}
 		err = s.failed
 	}()
+	if len(built) > 0 {
+		if err := s.db.Ingest(context.Background(), built); err != nil {
+			return fmt.Errorf("%w: %w", ErrDisk, err)
+		}
+	}
+	if batch.Empty() {
+		return nil
+	}
 	return batch.Commit(pebble.Sync)
 }
 

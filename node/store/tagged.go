@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -12,25 +11,18 @@ import (
 )
 
 // Announced is an announcement that stands, in the author's feed for an audience.
-type Announced struct {
-	Audience directory.Audience
-	Entry    feed.Entry
-}
+type Announced = feed.Announcement
 
 // maxTagged is the most announcements of one tag that are returned.
 const maxTagged = 64
 
 // Sought is a tag that is looked for among those of an author.
-type Sought struct {
-	Author directory.AgencyID
-	Epoch  token.Epoch
-	Tag    token.Tag
-}
+type Sought = feed.Probe
 
 // Tagged returns the announcements of a tag by author that stand, up to 64 with
 // the lowest numbers.
 func (tx *Tx) Tagged(author directory.AgencyID, e token.Epoch, t token.Tag) ([]Announced, error) {
-	list, err := tx.TaggedOf([]Sought{{author, e, t}})
+	list, err := tx.TaggedOf([]Sought{{Author: author, Epoch: e, Tag: t}})
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +69,7 @@ func (tx *Tx) announced(s Sought, refs []ref) ([]Announced, error) {
 		if err != nil {
 			return nil, err
 		}
-		if list = append(list, Announced{a, e}); len(list) == maxTagged {
+		if list = append(list, Announced{Audience: a, Entry: e}); len(list) == maxTagged {
 			break
 		}
 	}
@@ -87,7 +79,7 @@ func (tx *Tx) announced(s Sought, refs []ref) ([]Announced, error) {
 func sought(author directory.AgencyID, e token.Epoch, tags []token.Tag) []Sought {
 	list := make([]Sought, len(tags))
 	for i, t := range tags {
-		list[i] = Sought{author, e, t}
+		list[i] = Sought{Author: author, Epoch: e, Tag: t}
 	}
 	return list
 }
@@ -160,24 +152,4 @@ func (tx *Tx) DropExpected(author directory.AgencyID, before token.Epoch) error 
 		return nil
 	}
 	return tx.deleteRange(key(tableExpected, number32(n)), key(tableExpected, number32(n), number32(before)))
-}
-
-// Expectation is that a tag stands for an identifier of ours.
-type Expectation struct {
-	Tag token.Tag
-	ID  casefile.IdentifierID
-}
-
-// IngestExpected is Expect for many tags of one author, as when a member joins.
-// While the writer's lock is held it calls with, whose error abandons all of it;
-// what with writes is on the disk when IngestExpected returns. After a crash it is
-// to be repeated if what with wrote is not there.
-func (s *Store) IngestExpected(author directory.AgencyID, e token.Epoch, list []Expectation, with func(tx *Tx) error) error {
-	return s.Update(func(tx *Tx) error {
-		var errs []error
-		for _, x := range list {
-			errs = append(errs, tx.Expect(author, e, x.Tag, x.ID))
-		}
-		return errors.Join(append(errs, with(tx))...)
-	})
 }

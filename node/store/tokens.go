@@ -129,6 +129,11 @@ func (tx *Tx) Wait(id casefile.IdentifierID) error {
 	return tx.set(key(tableWaiting, number(uint64(id))), nil)
 }
 
+// WaitNoMore takes an identifier that needs no token off the list of those that wait.
+func (tx *Tx) WaitNoMore(id casefile.IdentifierID) error {
+	return tx.delete(key(tableWaiting, number(uint64(id))))
+}
+
 // Waiting returns up to limit identifiers whose token is still to be had.
 func (tx *Tx) Waiting(limit int) ([]casefile.IdentifierID, error) {
 	prefix := []byte{tableWaiting}
