@@ -9,7 +9,6 @@ import (
 	"interlock/crypto/token"
 	"interlock/node/casefile"
 	"interlock/node/store"
-	"interlock/protocol/feed"
 	"interlock/protocol/identifier"
 	"interlock/protocol/wire"
 )
@@ -129,9 +128,9 @@ func (f *Flow) CatchUp(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	f.silent.Store(false)
-	return len(list), f.commit(func(tx *store.Tx, w *feed.Writer) error {
+	return len(list), f.commit(func(tx *store.Tx, p *pen) error {
 		for _, h := range list {
-			if err := f.settle(tx, w, h, got, false); err != nil && !errors.Is(err, errWaits) {
+			if err := p.settle(h, got, false); err != nil && !errors.Is(err, errWaits) {
 				return fmt.Errorf("announce waiting identifier: %w", err)
 			}
 		}

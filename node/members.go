@@ -4,10 +4,8 @@ import (
 	"errors"
 
 	"interlock/node/casefile"
-	"interlock/node/match"
 	"interlock/node/store"
 	"interlock/protocol/directory"
-	"interlock/protocol/feed"
 )
 
 // derivedAtOnce is how many identifiers are derived for a member in one
@@ -18,6 +16,8 @@ const derivedAtOnce = 512
 // derived; members that are out stop matching with this transaction. Where we
 // are out ourselves, so is everybody else.
 func (f *Flow) Join(d *directory.Directory, save func(*store.Tx) error) error {
+	// What a directory closes is closed before it is on the disk.
+	f.directory.Store(d)
 	err := f.store.Update(func(tx *store.Tx) error {
 		until, err := tx.LastIdentifier()
 		if err != nil {
@@ -96,7 +96,7 @@ func (f *Flow) admit(tx *store.Tx, id directory.AgencyID, active bool, until cas
 // DeriveNext derives our identifiers' tags for members that joined after
 // them, one step, and reports whether more is left.
 func (f *Flow) DeriveNext() (more bool, err error) {
-	err = f.commit(func(tx *store.Tx, _ *feed.Writer) error {
+	err = f.commit(func(tx *store.Tx, p *pen) error {
 		members, err := tx.Members()
 		if err != nil {
 			return err
@@ -104,7 +104,7 @@ func (f *Flow) DeriveNext() (more bool, err error) {
 		for _, m := range members {
 			if m.Active && m.Done < m.Until {
 				more = true
-				return f.derive(tx, m)
+				return f.derive(tx, p, m)
 			}
 		}
 		return nil
@@ -112,19 +112,62 @@ func (f *Flow) DeriveNext() (more bool, err error) {
 	return more, err
 }
 
-func (f *Flow) derive(tx *store.Tx, m store.Member) error {
+func (f *Flow) derive(tx *store.Tx, p *pen, m store.Member) error {
+	p.members = []directory.AgencyID{m.Agency}
 	end := min(m.Until, m.Done+derivedAtOnce)
 	for id := m.Done + 1; id <= end; id++ {
 		i, err := tx.Identifier(id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // purged
+		}
 		if err != nil {
 			return err
 		}
-		// One that waits for its token will be looked for when it has it.
-		err = f.each(tx, held{id, i}, func(own match.Own) error { return match.Announced(tx, m.Agency, own, f.now()) })
+		w, err := p.wished(id)
 		if err != nil {
+			return err
+		}
+		if !w.matches {
+			continue
+		}
+		// One that waits for its token will be looked for when it has it.
+		if err := p.lookAll(held{id, i}); err != nil {
 			return err
 		}
 	}
 	m.Done = end
 	return tx.PutMember(m)
+}
+
+// CloseAudiences drops the feeds of others that are held here and whose audience we
+// are in no more, one at a time; it reports whether it dropped one.
+func (f *Flow) CloseAudiences() (dropped bool, err error) {
+	d := f.directory.Load()
+	if d == nil {
+		return false, nil
+	}
+	err = f.store.Update(func(tx *store.Tx) error {
+		authors, err := tx.Authors()
+		if err != nil {
+			return err
+		}
+		for _, author := range authors {
+			m, err := tx.Member(author)
+			if err != nil || !m.Active {
+				continue // ours, or of a member that may come back
+			}
+			feeds, err := tx.Feeds(author)
+			if err != nil {
+				return err
+			}
+			for _, s := range feeds {
+				if s.ID.Audience != directory.Everyone && !s.ID.Audience.Admits(d, author, f.self) {
+					dropped = true
+					return tx.DropFeed(s.ID)
+				}
+			}
+		}
+		return nil
+	})
+	return dropped, err
 }

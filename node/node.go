@@ -89,7 +89,7 @@ func Start(o Options) (*Node, error) {
 	if err := n.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start node %s: %w", o.Config.Agency, err), n.Close())
 	}
-	for _, task := range []func(){n.keepStanding, n.keepDirectory, n.keepCatchingUp, n.keepDeriving, n.keepReporting} {
+	for _, task := range []func(){n.keepStanding, n.keepDirectory, n.keepCatchingUp, n.keepDeriving, n.keepCompacting, n.keepReporting} {
 		n.tasks.Go(task)
 	}
 	return n, nil
@@ -143,7 +143,7 @@ func (n *Node) wire(network directory.Network) error {
 		self: n.agency.ID, key: n.keys.Signing, store: n.store, now: time.Now, log: n.o.Log,
 		tokens:  tokens.New(n.host, n.roster.Directory, n.o.Log),
 		raised:  n.raised,
-		changed: make(chan struct{}), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1), evidence: make(chan struct{}, 1),
+		waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1), compact: make(chan struct{}, 1), evidence: make(chan struct{}, 1),
 	}
 	n.followers = exchange.NewFollowers(n.flow, n.host, n.o.Pauses.Feed, n.flow.Convict, n.o.Log, time.Now)
 	n.directory = &membership.Follower{
@@ -151,13 +151,30 @@ func (n *Node) wire(network directory.Network) error {
 		Software: Software, Forked: func(error) { n.forked.Store(true) },
 	}
 	n.desk = desk.New(desk.Options{Agency: n.agency, Store: n.store, Flow: n.flow, Network: n, Now: time.Now})
+	server := &exchange.Server{Self: n.agency.ID, Source: n.flow, Acknowledged: n.flow.Acknowledge}
 	n.host.Handle(wire.ProtocolFeed, func(ctx context.Context, s *link.Stream) error {
-		return exchange.Serve(ctx, n.flow, s)
+		reader, ok := n.member(s.Peer())
+		if !ok {
+			return wire.Refuse(wire.CodeRefused, errNoMember)
+		}
+		return server.Serve(ctx, reader, s)
 	})
 	if err := n.flow.Begin(); err != nil {
 		return err
 	}
 	return n.restore()
+}
+
+var errNoMember = errors.New("not a member as we know it")
+
+// member is the active agency that holds a key.
+func (n *Node) member(p wire.Peer) (directory.AgencyID, bool) {
+	d := n.roster.Directory()
+	if d == nil {
+		return "", false
+	}
+	a, ok := d.AgencyOf(p)
+	return a.ID, ok && a.Status == directory.Active
 }
 
 // raised passes alerts on to the officers who look.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,7 +11,6 @@ import (
 	"interlock/node/desk"
 	"interlock/node/store"
 	"interlock/protocol/directory"
-	"interlock/protocol/feed"
 	"interlock/protocol/wire"
 )
 
@@ -108,13 +108,13 @@ func left(e store.Epochs, today uint64) uint64 {
 // records that all are done up to one. Where the directory has changed meanwhile
 // nothing is recorded, and the next step begins with what that says.
 func (f *Flow) renew(list []held, got fresh, at casefile.IdentifierID, today uint64) error {
-	return f.commit(func(tx *store.Tx, w *feed.Writer) error {
+	return f.commit(func(tx *store.Tx, p *pen) error {
 		e, err := tx.Epochs()
 		if err != nil || e.Current() != got.epoch {
 			return err
 		}
 		for _, h := range list {
-			if err := f.settle(tx, w, h, got, false); err != nil {
+			if err := p.settle(h, got, false); err != nil && !errors.Is(err, errWaits) {
 				return fmt.Errorf("announce identifier again: %w", err)
 			}
 		}

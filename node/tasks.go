@@ -220,6 +220,9 @@ func (n *Node) keepDeriving() {
 	for n.ctx.Err() == nil {
 		more, err := n.flow.DeriveNext()
 		if err == nil && !more {
+			more, err = n.flow.CloseAudiences()
+		}
+		if err == nil && !more {
 			more, err = n.flow.Sweep()
 		}
 		if err != nil {
@@ -229,6 +232,21 @@ func (n *Node) keepDeriving() {
 		}
 		if !more {
 			n.wait(time.Hour, n.flow.joined)
+		}
+	}
+}
+
+// keepCompacting lets our feeds forget what was purged.
+func (n *Node) keepCompacting() {
+	for n.ctx.Err() == nil {
+		more, err := n.flow.Compact()
+		if err != nil {
+			n.o.Log.Error("a feed could not be compacted", "cause", err)
+			n.wait(n.o.Pauses.Registry, nil)
+			continue
+		}
+		if !more {
+			n.wait(time.Hour, n.flow.compact)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package testnet
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,26 +18,33 @@ import (
 type books struct {
 	agency   *Agency
 	cases    map[casefile.CaseID]casefile.Case
-	holders  map[string][]casefile.CaseID // identifier, kind and value → cases
+	holders  map[string][]holder // by identifier, kind and value
+	purged   map[casefile.CaseID]bool
 	alerts   []alert.Alert
-	heads    map[directory.AgencyID]feed.Head
+	feeds    map[feed.ID]feed.Head
 	waiting  int
 	deriving bool
+}
+
+// holder is a case that holds an identifier, and how it handles it.
+type holder struct {
+	casefile.CaseID
+	casefile.Sharing
 }
 
 func identifierKey(kind fmt.Stringer, value string) string { return kind.String() + " " + value }
 
 // progress reads how far the agency's feeds are, and no cases.
 func (a *Agency) progress(others []*Agency) (books, error) {
-	b := books{agency: a, heads: map[directory.AgencyID]feed.Head{}}
+	b := books{agency: a, feeds: map[feed.ID]feed.Head{}}
 	err := a.Node().View(func(tx *store.Tx) error { return b.readFeeds(tx, others) })
 	return b, err
 }
 
 func (a *Agency) books(others []*Agency) (books, error) {
 	b := books{
-		agency: a, cases: map[casefile.CaseID]casefile.Case{}, holders: map[string][]casefile.CaseID{},
-		heads: map[directory.AgencyID]feed.Head{},
+		agency: a, cases: map[casefile.CaseID]casefile.Case{}, holders: map[string][]holder{},
+		purged: map[casefile.CaseID]bool{}, feeds: map[feed.ID]feed.Head{},
 	}
 	err := a.Node().View(func(tx *store.Tx) error {
 		return errors.Join(b.readCases(tx), b.readFeeds(tx, others), tx.RecentAlerts(func(al alert.Alert) (bool, error) {
@@ -57,19 +63,33 @@ func (b *books) readCases(tx *store.Tx) error {
 		list, err := tx.Holdings(c.ID, math.MaxInt)
 		for _, h := range list {
 			k := identifierKey(h.Identifier.Kind(), h.Identifier.Value())
-			b.holders[k] = append(b.holders[k], c.ID)
+			b.holders[k] = append(b.holders[k], holder{c.ID, h.Sharing})
 		}
-		return err
+		changes, err2 := tx.Changes(c.ID, math.MaxInt)
+		for _, ch := range changes {
+			b.purged[c.ID] = b.purged[c.ID] || ch.Purged
+		}
+		return errors.Join(err, err2)
 	})
 }
 
 func (b *books) readFeeds(tx *store.Tx, all []*Agency) error {
 	for _, a := range all {
-		h, err := tx.Head(directory.AgencyID(a.ID))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		feeds, err := tx.Feeds(directory.AgencyID(a.ID))
+		if err != nil {
 			return err
 		}
-		b.heads[directory.AgencyID(a.ID)] = h
+		for _, f := range feeds {
+			h, err := tx.Head(f.ID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			h.ID, h.Generation = f.ID, f.Generation
+			if f.Moving != nil {
+				b.deriving = true
+			}
+			b.feeds[f.ID] = h
+		}
 	}
 	ids, err := tx.Waiting(math.MaxInt)
 	if err != nil {
@@ -120,9 +140,8 @@ func (n *Net) Settle(ctx context.Context) error {
 			if b.waiting > 0 || b.deriving {
 				return false, nil
 			}
-			for _, other := range all {
-				id := directory.AgencyID(other.agency.ID)
-				if b.heads[id].Number != other.heads[id].Number {
+			for j := range all {
+				if !b.hasAllOf(&all[j]) {
 					return false, nil
 				}
 			}
@@ -150,17 +169,49 @@ func (n *Net) Check() error {
 	return errors.Join(errs...)
 }
 
-// checkFeed compares how a has b's feed with how b has it.
+// mayHold reports whether b may hold a feed, as it knows the directory itself.
+func (b *books) mayHold(id feed.ID) bool {
+	return id.Audience.Admits(b.agency.Node().Directory(), id.Author, directory.AgencyID(b.agency.ID))
+}
+
+// hasAllOf reports whether b has every feed of the other that it may hold, as far
+// as the other has it, and none that it may not.
+func (b *books) hasAllOf(other *books) bool {
+	for id, h := range other.feeds {
+		if id.Author != directory.AgencyID(other.agency.ID) || !b.mayHold(id) {
+			continue
+		}
+		if have := b.feeds[id]; have.Number != h.Number || h.Number > 0 && have.Generation != h.Generation {
+			return false
+		}
+	}
+	for id := range b.feeds {
+		if id.Author == directory.AgencyID(other.agency.ID) && !b.mayHold(id) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkFeed compares how a has b's feeds with how b has them.
 func checkFeed(a, b *books) error {
-	id := directory.AgencyID(b.agency.ID)
-	have, want := a.heads[id], b.heads[id]
-	if have.Number == want.Number && have.Number > 0 && !bytes.Equal(have.Hash[:], want.Hash[:]) {
-		return fmt.Errorf("%s has another feed of %s at %d than %s itself", a.agency.ID, id, have.Number, id)
+	var errs []error
+	for id, have := range a.feeds {
+		if id.Author != directory.AgencyID(b.agency.ID) {
+			continue
+		}
+		want := b.feeds[id]
+		switch {
+		case !a.mayHold(id):
+			errs = append(errs, fmt.Errorf("%s holds a feed of %s for an audience that it is not in", a.agency.ID, b.agency.ID))
+		case have.Generation != want.Generation:
+		case have.Number == want.Number && have.Number > 0 && have.Hash != want.Hash:
+			errs = append(errs, fmt.Errorf("%s has another feed of %s at %d than %s itself", a.agency.ID, b.agency.ID, have.Number, b.agency.ID))
+		case have.Number > want.Number:
+			errs = append(errs, fmt.Errorf("%s has %d entries of %s, which has only %d itself", a.agency.ID, have.Number, b.agency.ID, want.Number))
+		}
 	}
-	if have.Number > want.Number {
-		return fmt.Errorf("%s has %d entries of %s, which has only %d itself", a.agency.ID, have.Number, id, want.Number)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // checkAlerts compares a's alerts with b against what both hold.
@@ -184,32 +235,44 @@ func checkAlerts(a, b *books) error {
 			errs = append(errs, fmt.Errorf("%s has two alerts for one pair of cases with %s", a.agency.ID, b.agency.ID))
 		}
 		pairs[al.Pair] = true
+		their := theirs[al.Pair.Theirs]
 		for _, g := range al.Grounds {
 			k := identifierKey(g.Identifier.Kind(), g.Identifier.Value())
-			if !holds(a, k, al.Pair.Case) || !holds(b, k, theirs[al.Pair.Theirs]) {
+			if !a.holds(k, al.Pair.Case) || !b.holds(k, their) {
 				errs = append(errs, fmt.Errorf("%s has an alert with %s without a pair of holders", a.agency.ID, b.agency.ID))
 			}
 			met[meeting{al.Pair.Case, k}]++
 		}
 	}
 	for k, ours := range a.holders {
-		if len(b.holders[k]) == 0 {
+		if !b.shows(k, a) {
 			continue
 		}
 		for _, c := range ours {
-			if got := met[meeting{c, k}]; got != 1 {
-				errs = append(errs, fmt.Errorf("%s case %d shares an identifier with %s: %d alerts name it, want 1", a.agency.ID, c, b.agency.ID, got))
+			if got := met[meeting{c.CaseID, k}]; c.Matches() && got < 1 {
+				errs = append(errs, fmt.Errorf("%s case %d shares an identifier with %s: %d alerts name it, want 1", a.agency.ID, c.CaseID, b.agency.ID, got))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func holds(b *books, k string, c casefile.CaseID) bool {
-	for _, have := range b.holders[k] {
-		if have == c {
+// shows reports whether b announces an identifier to an audience that a is in.
+func (b *books) shows(k string, a *books) bool {
+	for _, h := range b.holders[k] {
+		if h.Way == casefile.Share && a.mayHold(feed.ID{Author: directory.AgencyID(b.agency.ID), Audience: h.Audience}) {
 			return true
 		}
 	}
 	return false
+}
+
+// holds reports whether a case holds an identifier, or may have before a purge.
+func (b *books) holds(k string, c casefile.CaseID) bool {
+	for _, have := range b.holders[k] {
+		if have.CaseID == c {
+			return true
+		}
+	}
+	return b.purged[c]
 }

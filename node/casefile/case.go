@@ -126,6 +126,7 @@ type Holding struct {
 	Sightings  []Sighting // at most MaxSightings, the first ones
 	Seen       int        // how often it was found in all
 	State      State
+	Sharing    Sharing
 }
 
 // MaxSightings is how many places a holding remembers; the count goes on.
@@ -139,4 +140,5 @@ type IdentifierID uint64
 type Found struct {
 	Identifier identifier.Identifier
 	Sightings  []Sighting
+	Sharing    Sharing // where the case does not hold it yet
 }

@@ -126,7 +126,7 @@ type MemberLine struct {
 func (d *Desk) Own() (n uint64, err error) {
 	err = d.store.View(func(tx *store.Tx) error {
 		var p feed.Position
-		p, err = tx.Position(d.agency.ID)
+		p, err = tx.Position(feed.ID{Author: d.agency.ID})
 		n = p.Number
 		return err
 	})

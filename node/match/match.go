@@ -1,12 +1,13 @@
 // Package match finds that one of our identifiers and an entry in another
 // agency's feed are the same, and raises the alert.
 //
-// It looks from both ends, so that the order of arrival does not matter: an
-// arriving entry is looked up among the tags that our identifiers would have
+// It looks from both ends, so that the order of arrival does not matter:
+// arriving entries are looked up among the tags that our identifiers would have
 // in that feed (Arrived), and a new identifier's tag is looked up among the
 // entries that have arrived (Announced). Either is one probe, whatever the
 // number of identifiers and members. An entry counts only when its pointer
-// opens under the key that only a holder of the identifier can derive.
+// opens under the key that only a holder of the identifier can derive. Where an
+// author announces a tag to one audience twice, the first that stands counts.
 //
 // While one token key replaces another, an identifier has a token of each, and
 // an entry meets the one of its own epoch.
@@ -25,10 +26,13 @@ import (
 
 // Book is what matching looks up and writes, within one transaction.
 type Book interface {
-	Expected(directory.AgencyID, token.Epoch, token.Tag) (casefile.IdentifierID, bool, error)
-	EntryTagged(directory.AgencyID, token.Epoch, token.Tag) (feed.Entry, bool, error)
+	// ExpectedAmong returns, for each tag, the identifiers of ours that it may stand for.
+	ExpectedAmong(directory.AgencyID, token.Epoch, []token.Tag) ([][]casefile.IdentifierID, error)
+	// TaggedOf returns, for each probe, the announcements that stand, by audience and number.
+	TaggedOf([]feed.Probe) ([][]feed.Announcement, error)
 	Expect(directory.AgencyID, token.Epoch, token.Tag, casefile.IdentifierID) error
-	CasesHolding(casefile.IdentifierID) ([]casefile.CaseID, error)
+	// CasesMatching are the cases that hold an identifier and let it be met.
+	CasesMatching(casefile.IdentifierID) ([]casefile.CaseID, error)
 	Raise(alert.Pair, alert.Ground) error
 }
 
@@ -40,34 +44,89 @@ type Own struct {
 	Key        *token.Key
 }
 
-// Arrived looks an entry that author has just sent up among our identifiers.
-// open returns the identifier with its key of the entry's epoch, once the number
-// is known.
-func Arrived(b Book, author directory.AgencyID, e feed.Entry, open func(casefile.IdentifierID, token.Epoch) (Own, error), now time.Time) error {
-	id, ours, err := b.Expected(author, e.Epoch, e.Tag)
-	if err != nil || !ours {
-		return err
+// Arrived looks announcements of one epoch, which an author has just sent in one
+// feed, up among our identifiers. open returns an identifier with its key, once
+// the number is known.
+func Arrived(b Book, id feed.ID, epoch token.Epoch, entries []feed.Entry, open func(casefile.IdentifierID, token.Epoch) (Own, error), now time.Time) error {
+	tags := make([]token.Tag, len(entries))
+	for n, e := range entries {
+		tags[n] = e.Tag
 	}
-	own, err := open(id, e.Epoch)
+	expected, err := b.ExpectedAmong(id.Author, epoch, tags)
 	if err != nil {
 		return err
 	}
-	defer own.Key.Destroy()
-	return raise(b, author, e, own, now)
+	met := map[token.Tag]bool{}
+	for n, candidates := range expected {
+		e := entries[n]
+		if len(candidates) == 0 || met[e.Tag] {
+			continue
+		}
+		met[e.Tag] = true
+		if later, err := follows(b, id, e); err != nil {
+			return err
+		} else if later {
+			continue
+		}
+		for _, c := range candidates {
+			own, err := open(c, epoch)
+			if err != nil {
+				return err
+			}
+			err = raise(b, id.Author, e, own, now)
+			own.Key.Destroy()
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-// Announced derives the tag that author would give our identifier, expects it
-// from now on, and looks it up among what author has sent.
-func Announced(b Book, author directory.AgencyID, own Own, now time.Time) error {
-	tag := own.Key.Tag(author.Author())
-	if err := b.Expect(author, own.Epoch, tag, own.ID); err != nil {
+// follows reports whether an earlier announcement of e's tag stands in the feed.
+func follows(b Book, id feed.ID, e feed.Entry) (bool, error) {
+	found, err := b.TaggedOf([]feed.Probe{{Author: id.Author, Epoch: e.Epoch, Tag: e.Tag}})
+	if err != nil {
+		return false, err
+	}
+	for _, a := range found[0] {
+		if a.Audience == id.Audience && a.Entry.Number < e.Number {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Announced derives the tags that authors would give our identifiers, expects
+// them from now on, and looks them up among what the authors have sent to
+// audiences in which we are.
+func Announced(b Book, authors []directory.AgencyID, owns []Own, admits func(feed.ID) bool, now time.Time) error {
+	probes := make([]feed.Probe, 0, len(authors)*len(owns))
+	for _, author := range authors {
+		for _, own := range owns {
+			p := feed.Probe{Author: author, Epoch: own.Epoch, Tag: own.Key.Tag(author.Author())}
+			if err := b.Expect(author, p.Epoch, p.Tag, own.ID); err != nil {
+				return err
+			}
+			probes = append(probes, p)
+		}
+	}
+	found, err := b.TaggedOf(probes)
+	if err != nil {
 		return err
 	}
-	e, sent, err := b.EntryTagged(author, own.Epoch, tag)
-	if err != nil || !sent {
-		return err
+	for n, list := range found {
+		author, own := probes[n].Author, owns[n%len(owns)]
+		for i, a := range list {
+			if i > 0 && list[i-1].Audience == a.Audience || !admits(feed.ID{Author: author, Audience: a.Audience}) {
+				continue
+			}
+			if err := raise(b, author, a.Entry, own, now); err != nil {
+				return err
+			}
+		}
 	}
-	return raise(b, author, e, own, now)
+	return nil
 }
 
 // raise opens the entry's pointer and raises an alert for each of our cases
@@ -78,7 +137,7 @@ func raise(b Book, author directory.AgencyID, e feed.Entry, own Own, now time.Ti
 	if err != nil || p.Kind != uint8(own.Identifier.Kind()) {
 		return nil
 	}
-	cases, err := b.CasesHolding(own.ID)
+	cases, err := b.CasesMatching(own.ID)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,19 @@ func (e Entry) Withdrawal(number uint64) Entry {
 // Withdraws is the number of the entry that a withdrawal ends.
 func (e Entry) Withdraws() uint64 { return binary.BigEndian.Uint64(e.Pointer[:]) }
 
+// Announcement is an entry with the audience that it was announced to.
+type Announcement struct {
+	Audience directory.Audience
+	Entry    Entry
+}
+
+// Probe asks for what an author announced under a tag.
+type Probe struct {
+	Author directory.AgencyID
+	Epoch  token.Epoch
+	Tag    token.Tag
+}
+
 // ID names a feed: one for each author and audience.
 type ID struct {
 	Author   directory.AgencyID

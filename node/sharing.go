@@ -1,0 +1,162 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"interlock/node/casefile"
+	"interlock/node/store"
+	"interlock/protocol/identifier"
+)
+
+// handledAtOnce is how many identifiers are handled otherwise in one transaction.
+const handledAtOnce = 128
+
+// Handle changes how a case handles identifiers that it holds, and records who
+// changed it. What stands for an audience that is not wished any more is
+// withdrawn in the same transaction.
+func (f *Flow) Handle(ctx context.Context, c casefile.CaseID, ids []identifier.Identifier, to casefile.Sharing, by casefile.OfficerName) error {
+	if err := to.Check(); err != nil {
+		return err
+	}
+	return f.inSteps(ctx, ids, func(tx *store.Tx, p *pen, h held) error {
+		from, err := tx.Sharing(c, h.id)
+		if err != nil || from == to {
+			return err
+		}
+		change := casefile.Change{Case: c, From: from, To: to, By: by, At: f.now().UTC().Truncate(time.Second)}
+		if change.Identifier, err = h.identifier.MarshalBinary(); err != nil {
+			return err
+		}
+		if err := errors.Join(tx.PutSharing(c, h.id, to), tx.AddChange(change)); err != nil {
+			return err
+		}
+		return p.reconsider(h, c, !from.Matches())
+	})
+}
+
+// Purge lets a case forget identifiers. One that no other case holds is gone
+// from this node, and from the next generation of our feeds.
+func (f *Flow) Purge(ctx context.Context, c casefile.CaseID, ids []identifier.Identifier, by casefile.OfficerName) error {
+	err := f.inSteps(ctx, ids, func(tx *store.Tx, p *pen, h held) error {
+		holds, err := tx.Holds(c, h.id)
+		if err != nil || !holds {
+			return err
+		}
+		from, err := tx.Sharing(c, h.id)
+		if err != nil {
+			return err
+		}
+		standing, err := tx.Standing(h.id)
+		if err != nil {
+			return err
+		}
+		change := casefile.Change{Case: c, From: from, Purged: true, By: by, At: f.now().UTC().Truncate(time.Second)}
+		if err := errors.Join(tx.Unhold(c, h.id), tx.AddChange(change)); err != nil {
+			return err
+		}
+		others, err := tx.CasesHolding(h.id)
+		if err != nil {
+			return err
+		}
+		if len(others) > 0 {
+			return p.reconsider(h, c, false)
+		}
+		return p.erase(h, standing)
+	})
+	if err == nil {
+		poke(f.compact)
+	}
+	return err
+}
+
+// inSteps calls do with each identifier that we hold, some in a transaction.
+func (f *Flow) inSteps(ctx context.Context, ids []identifier.Identifier, do func(*store.Tx, *pen, held) error) error {
+	waits := false
+	for len(ids) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(len(ids), handledAtOnce)
+		err := f.commit(func(tx *store.Tx, p *pen) error {
+			for _, i := range ids[:n] {
+				id, err := tx.Known(i)
+				if errors.Is(err, store.ErrNotFound) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				if err := do(tx, p, held{id, i}); errors.Is(err, errWaits) {
+					waits = true
+				} else if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		ids = ids[n:]
+	}
+	if waits {
+		poke(f.waiting)
+	}
+	return nil
+}
+
+// reconsider brings an identifier to what its cases wish, after one of them has
+// changed its mind.
+func (p *pen) reconsider(h held, c casefile.CaseID, isNew bool) error {
+	changed, err := p.tx.Case(c)
+	if err != nil {
+		return err
+	}
+	if err := p.repoint(h, changed); err != nil {
+		return err
+	}
+	return p.settle(h, fresh{}, isNew)
+}
+
+// erase withdraws an identifier that no case holds, and forgets it.
+func (p *pen) erase(h held, standing []store.Standing) error {
+	for _, s := range standing {
+		if err := p.withdraw(h, s); err != nil {
+			return err
+		}
+	}
+	// Not only those from which it is withdrawn now: it may have been in others before.
+	feeds, err := p.tx.Feeds(p.f.self)
+	if err != nil {
+		return err
+	}
+	for _, f := range feeds {
+		if err := p.forget(f.ID.Audience); err != nil {
+			return err
+		}
+	}
+	members, err := p.tx.Members()
+	if err != nil {
+		return err
+	}
+	tokens, err := p.tx.Matching(h.id)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		own, err := p.f.derived(h, t.Token, t.Epoch)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if err := p.tx.Unexpect(m.Agency, t.Epoch, own.Key.Tag(m.Agency.Author()), h.id); err != nil {
+				own.Key.Destroy()
+				return err
+			}
+		}
+		own.Key.Destroy()
+	}
+	return p.tx.Forget(h.id)
+}
