@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"log/slog"
@@ -69,6 +70,9 @@ func bare(b *testing.B, list []Expectation) *pebble.DB {
 			batch = db.NewBatch()
 		}
 	}
+	if err := db.Compact(b.Context(), []byte{0}, bytes.Repeat([]byte{0xff}, 17), true); err != nil {
+		b.Fatal(err)
+	}
 	return db
 }
 
@@ -96,6 +100,11 @@ func BenchmarkProbes(b *testing.B) {
 	}{{"misses", 0}, {"few", probedBatch / 100}, {"hits", probedBatch}} {
 		b.Run(c.name, func(b *testing.B) {
 			r := rand.New(rand.NewPCG(1, uint64(c.hits)))
+			for range inTurn {
+				tags := mixed(r, held, absent, c.hits)
+				probeStore(b, s, tags, c.hits)
+				probeBare(b, db, tags, c.hits)
+			}
 			var ours, theirs, faster []float64
 			for b.Loop() {
 				var mine, other time.Duration

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"slices"
 
 	"interlock/crypto/token"
 	"interlock/node/casefile"
@@ -31,12 +30,22 @@ func (tx *Tx) Tagged(author directory.AgencyID, e token.Epoch, t token.Tag) ([]A
 
 // TaggedAmong is Tagged for many tags of one author, in their order.
 func (tx *Tx) TaggedAmong(author directory.AgencyID, e token.Epoch, tags []token.Tag) ([][]Announced, error) {
-	return tx.TaggedOf(sought(author, e, tags))
+	list := make([]Sought, len(tags))
+	for i, t := range tags {
+		list[i] = Sought{Author: author, Epoch: e, Tag: t}
+	}
+	return tx.TaggedOf(list)
 }
 
 // TaggedOf is Tagged for tags of any authors, in their order.
 func (tx *Tx) TaggedOf(list []Sought) ([][]Announced, error) {
-	refs, err := tx.lookUp(tableTagged, list)
+	keys := make([]tagKey, len(list))
+	for i, s := range list {
+		if author, ok := tx.authorOf(s.Author); ok {
+			keys[i] = keyOfTag(tableTagged, author, s.Epoch, s.Tag)
+		}
+	}
+	refs, err := tx.lookUp(tableTagged, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -76,30 +85,6 @@ func (tx *Tx) announced(s Sought, refs []ref) ([]Announced, error) {
 	return list, nil
 }
 
-func sought(author directory.AgencyID, e token.Epoch, tags []token.Tag) []Sought {
-	list := make([]Sought, len(tags))
-	for i, t := range tags {
-		list[i] = Sought{Author: author, Epoch: e, Tag: t}
-	}
-	return list
-}
-
-// lookUp returns what the rows of the tags sought refer to, in their order.
-func (tx *Tx) lookUp(table byte, list []Sought) ([][]ref, error) {
-	probes := make([]probe, 0, len(list))
-	for i, s := range list {
-		if author, ok := tx.authorOf(s.Author); ok {
-			probes = append(probes, probe{keyOfTag(table, author, s.Epoch, s.Tag), i})
-		}
-	}
-	out := make([][]ref, len(list))
-	err := tx.probeAll(probes, func(at int, refs []ref) error {
-		out[at] = slices.Clone(refs)
-		return nil
-	})
-	return out, err
-}
-
 // Expect records that author's entry for our identifier id would have this tag.
 func (tx *Tx) Expect(author directory.AgencyID, e token.Epoch, t token.Tag, id casefile.IdentifierID) error {
 	n, err := tx.giveAuthor(author)
@@ -131,11 +116,19 @@ func (tx *Tx) Expected(author directory.AgencyID, e token.Epoch, t token.Tag) ([
 
 // ExpectedAmong is Expected for many tags of one author, in their order.
 func (tx *Tx) ExpectedAmong(author directory.AgencyID, e token.Epoch, tags []token.Tag) ([][]casefile.IdentifierID, error) {
-	refs, err := tx.lookUp(tableExpected, sought(author, e, tags))
+	out := make([][]casefile.IdentifierID, len(tags))
+	n, ok := tx.authorOf(author)
+	if !ok {
+		return out, nil
+	}
+	keys := make([]tagKey, len(tags))
+	for i, t := range tags {
+		keys[i] = keyOfTag(tableExpected, n, e, t)
+	}
+	refs, err := tx.lookUp(tableExpected, keys)
 	if err != nil {
 		return nil, err
 	}
-	out := make([][]casefile.IdentifierID, len(tags))
 	for i, of := range refs {
 		for _, r := range of {
 			out[i] = append(out[i], casefile.IdentifierID(r.number))
