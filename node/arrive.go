@@ -56,7 +56,7 @@ func (f *Flow) arrive(author directory.Agency, batches []feed.Batch) error {
 	case state.Generation == 0:
 		held = feed.Start(first.Head.ID, first.Head.Generation)
 	}
-	if state.Generation > 0 && len(first.Entries) == 0 {
+	if len(first.Entries) == 0 {
 		_, err := first.Verify(first.Head.ID, author.Key, held) // as heartbeats are: nothing to write
 		return err
 	}

@@ -22,11 +22,9 @@ func TestAForkIsKeptOnceAndNothingMoreIsTakenUntilTheAuthorIsBack(t *testing.T) 
 	denver.enter(t, 1, p...)
 	boulder.enter(t, 1, p[0])
 	denver.fetch(t, boulder, false)
-	first, _, err := denver.flow.Head(boulder.agency.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := feed.NewWriter(boulder.agency.ID, signingKey(boulder.agency.ID), feed.Start(boulder.agency.ID))
+	first := denver.flow.head(t, boulder.agency.ID)
+	theirs := feed.ID{Author: boulder.agency.ID}
+	second := feed.NewWriter(theirs, signingKey(boulder.agency.ID), feed.Start(theirs, 1))
 	if err := second.Append(feed.Entry{Number: 1, Kind: feed.Announce, Epoch: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -36,21 +34,22 @@ func TestAForkIsKeptOnceAndNothingMoreIsTakenUntilTheAuthorIsBack(t *testing.T) 
 		}
 	}
 	denver = openDesktop(t, "denver-pd", r, disk.CrashClone(vfs.CrashCloneCfg{}), nil)
+	denver.join(t, boulder.agency)
 	list, err := denver.flow.forks()
 	if err != nil || len(list) != 1 || list[0].Told || list[0].First.Hash != first.Hash || list[0].Second.Hash == first.Hash ||
 		!list[0].First.Verified(boulder.agency.Key) || !list[0].Second.Verified(boulder.agency.Key) {
 		t.Fatalf("after a crash %d forks are known, %v; want the one, still to be told", len(list), err)
 	}
 	boulder.enter(t, 1, p[1])
-	b, err := boulder.flow.Batch(boulder.agency.ID, 1)
+	b, err := boulder.flow.Batch(theirs, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := denver.flow.Arrive(boulder.agency, b); !errors.Is(err, feed.ErrForged) {
+	if err := denver.flow.Arrive(boulder.agency, []feed.Batch{b}); !errors.Is(err, feed.ErrForged) {
 		t.Errorf("what a forked feed goes on with: %v, want %v", err, feed.ErrForged)
 	}
 	b.Entries, b.Head = nil, first
-	if err := denver.flow.Arrive(boulder.agency, b); !errors.Is(err, feed.ErrForged) {
+	if err := denver.flow.Arrive(boulder.agency, []feed.Batch{b}); !errors.Is(err, feed.ErrForged) {
 		t.Errorf("a forked feed's heartbeat: %v, want %v", err, feed.ErrForged)
 	}
 	out := boulder.agency
@@ -73,7 +72,7 @@ func TestAForkIsKeptOnceAndNothingMoreIsTakenUntilTheAuthorIsBack(t *testing.T) 
 func TestOneForkIsKeptForEachAuthorAndNumber(t *testing.T) {
 	denver := newDesktop(t, "denver-pd", &registry{})
 	head := func(author directory.AgencyID, n uint64, hash byte) feed.Head {
-		return feed.Head{Author: author, Position: feed.Position{Number: n, Hash: feed.Hash{hash}}, Signature: []byte{1}}
+		return feed.Head{ID: feed.ID{Author: author}, Position: feed.Position{Generation: 1, Number: n, Hash: feed.Hash{hash}}, Signature: []byte{1}}
 	}
 	err := denver.store.Update(func(tx *store.Tx) error {
 		for _, f := range []struct {

@@ -135,14 +135,11 @@ func (d *desktop) announcedUnder(t tb, i identifier.Identifier) (c token.CasePoi
 		if err != nil {
 			return err
 		}
-		token, epoch, err := tx.Token(id)
-		if err != nil {
-			return err
+		standing, err := tx.Standing(id)
+		if err != nil || len(standing) == 0 {
+			return fmt.Errorf("announced %d times: %w", len(standing), err)
 		}
-		p, ok, err := d.flow.announced(tx, held{id, i}, token, epoch)
-		if !ok {
-			return fmt.Errorf("own entry found %t: %w", ok, err)
-		}
+		p, err := (&pen{f: d.flow, tx: tx}).opened(held{id, i}, standing[len(standing)-1])
 		c = p.Case
 		return err
 	})

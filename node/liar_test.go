@@ -23,7 +23,7 @@ func (o *office) lies() feed.Head {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	w := feed.NewWriter(o.id, keys.Signing, feed.Start(o.id))
+	w := feed.NewWriter(feed.ID{Author: o.id}, keys.Signing, feed.Start(feed.ID{Author: o.id}, 1))
 	if err := w.Append(feed.Entry{Number: 1, Kind: feed.Announce, Epoch: 1}); err != nil {
 		o.t.Fatal(err)
 	}
@@ -70,10 +70,7 @@ func (o *office) troubleWith(id directory.AgencyID) string {
 func TestAMemberThatForksItsFeedIsReportedAcrossARestart(t *testing.T) {
 	c, denver, boulder := pair(t)
 	c.set(func() { c.deaf = true })
-	held, _, err := denver.node.flow.Head("boulder-so")
-	if err != nil {
-		t.Fatal(err)
-	}
+	held := denver.node.flow.head(t, "boulder-so")
 	lie := boulder.lies()
 	await(t, "the fork to be seen", func() bool {
 		return strings.Contains(denver.troubleWith("boulder-so"), "two different feeds of 1 entries")

@@ -13,6 +13,7 @@ import (
 	"interlock/crypto/token"
 	"interlock/crypto/vault"
 	"interlock/protocol/directory"
+	"interlock/protocol/feed"
 	"interlock/protocol/wire"
 )
 
@@ -95,7 +96,7 @@ func TestAnAgencyGoesOnUnderNewKeys(t *testing.T) {
 	}
 	heads := 0
 	for n := uint64(0); n <= 3; n++ {
-		h, ok, err := denver.node.flow.HeadAt("denver-pd", n)
+		h, ok, err := denver.node.flow.HeadAt(feed.ID{Author: "denver-pd"}, 1, n)
 		if err != nil || ok && !h.Verified(denver.fingerprint()) {
 			t.Errorf("head %d is not signed by the new key, %v", n, err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"interlock/node/casefile"
 	"interlock/protocol/directory"
+	"interlock/protocol/feed"
 	"interlock/protocol/wire"
 	"interlock/replication/centre"
 )
@@ -81,7 +82,7 @@ func (c *crowd) knows(t *testing.T, a *Agency) knowledge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := knowledge{Alerts: len(b.alerts), Entries: b.heads[directory.AgencyID(c.out.ID)].Number}
+	k := knowledge{Alerts: len(b.alerts), Entries: b.feeds[feed.ID{Author: directory.AgencyID(c.out.ID)}].Number}
 	for _, al := range b.alerts {
 		k.Grounds += len(al.Grounds)
 	}
