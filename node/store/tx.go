@@ -20,6 +20,7 @@ type Tx struct {
 	grown   bool     // a head was put
 	members []Member // as read once in this transaction
 	epochs  *Epochs  // likewise
+	muting  *bool    // whether anything is muted, likewise
 }
 
 // Each kind of record has a first byte of its own. They are the format of the
@@ -51,6 +52,13 @@ const (
 	tableCaseAlert  = 'a' // case, alert → nothing
 	tableRecent     = 'r' // time, alert → nothing
 	tableFork       = 'V' // agency, number → JSON
+	tableGroundOf   = 'z' // mark of an identifier, case, alert → nothing
+	tableSpread     = 'Z' // summary, agency, case pointer → JSON
+	tableMute       = 'x' // mark of an identifier → JSON
+	tableMuteEvent  = 'X' // mark of an identifier, number → JSON
+	tableMutedTag   = 'y' // tag in the directory's scope → nothing
+	tableAgain      = 'Y' // identifier number → nothing
+	tableWarnList   = 'l' // name → text
 )
 
 // key builds a key from its table and parts. A part of variable length must
