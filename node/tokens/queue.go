@@ -48,10 +48,10 @@ type source interface {
 // Queue gathers what its callers ask for into batches. Its methods may be called
 // from any goroutine.
 type Queue struct {
-	source   source
-	ctx      context.Context // of the batches; ends with Close
-	cancel   context.CancelFunc
-	running  sync.WaitGroup
+	source  source
+	ctx     context.Context // of the batches; ends with Close
+	cancel  context.CancelFunc
+	running sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool                            // owned by mu, as all below

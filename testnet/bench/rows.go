@@ -35,6 +35,14 @@ func suites() []suite {
 			},
 		},
 		{
+			title: "Tokens over links against the curve alone", dir: "node/tokens", bench: "^BenchmarkOverLinks$", time: "3x",
+			about: "A node's queue with plenty to do, three registry servers of which two are needed, real links, all on these processors. The reference is the same batches blinded, evaluated by two servers, checked and combined by our threshold OPRF alone, as many side by side as there are processors: the sum of the client's and the servers' work, on all processors.",
+			rows: []row{{
+				what: "identifiers evaluated", target: 0.8,
+				ours: measurement{"OverLinks", "links-identifiers/s"}, reference: measurement{"OverLinks", "oprf-identifiers/s"},
+			}},
+		},
+		{
 			title: "Links against bare libp2p, TCP and Noise", dir: "protocol/link", time: "300ms",
 			bench: "^Benchmark(RoundTripOn(Open|New)Stream|BareRoundTripOn(OpenStream|NewStreamEager)|(Bare)?Throughput)$/^tcp$",
 			about: "The reference is a stream of the same libp2p swarm without our gate, limits and frames, opened with eager negotiation as ours is.",
