@@ -1,6 +1,7 @@
 package oprf
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -43,9 +44,10 @@ func (c *Client) Blind(rand io.Reader, inputs [][]byte) (*Request, error) {
 		inputs:  held,
 		blinds:  make([]scalar.Scalar, len(inputs)),
 		blinded: batch{encoded: make([]Element, len(inputs)), points: make([]curve.RistrettoPoint, len(inputs))},
+		mix:     make([]scalar.Scalar, c.keys.threshold),
 		checked: make(map[Index]checkedAnswer),
 	}
-	if err := randomScalars(rand, r.blinds); err != nil {
+	if err := errors.Join(randomScalars(rand, r.blinds), randomScalars(rand, r.mix)); err != nil {
 		return nil, fmt.Errorf("blind: %w", err)
 	}
 	faults := make([]error, len(inputs))

@@ -42,11 +42,11 @@ func challenge(key, m, z, t2, t3 Element) scalar.Scalar {
 // prove is GenerateProof (RFC 9497, section 2.2.1) for the composites m and
 // z = k·m and the public key of k, with the nonce r. Its time does not depend on
 // k or r.
-func prove(k, r *scalar.Scalar, key Element, m *curve.RistrettoPoint, z Element) Proof {
+func prove(k, r *scalar.Scalar, key Element, m *composite, z Element) Proof {
 	var t2, t3 curve.RistrettoPoint
 	t2.MulBasepoint(curve.RISTRETTO_BASEPOINT_TABLE, r)
-	t3.Mul(m, r)
-	c := challenge(key, encode(m), z, encode(&t2), encode(&t3))
+	t3.Mul(&m.point, r)
+	c := challenge(key, m.encoded, z, encode(&t2), encode(&t3))
 	var ck, s scalar.Scalar
 	ck.Mul(&c, k)
 	s.Sub(r, &ck)
@@ -81,29 +81,14 @@ func nonce(rand io.Reader, k *scalar.Scalar, key, m, z Element) (scalar.Scalar, 
 	return wideScalar(&wide), nil
 }
 
-// verify is VerifyProof (RFC 9497, section 2.2.2): that the evaluated elements
-// are the blinded ones times the secret of key. All of it is public, so it runs
-// in variable time.
-func verify(key *curve.RistrettoPoint, b, e batch, proof Proof) error {
-	var c, s scalar.Scalar
-	if _, err := c.SetCanonicalBytes(proof[:ScalarSize]); err != nil {
-		return fmt.Errorf("proof challenge: %w", err)
-	}
-	if _, err := s.SetCanonicalBytes(proof[ScalarSize:]); err != nil {
-		return fmt.Errorf("proof response: %w", err)
-	}
-	encodedKey := encode(key)
-	weights := compositeWeights(encodedKey, b.encoded, e.encoded)
-	m, z := composites(weights, b.points, e.points)
+// composite is a weighted sum of a batch (RFC 9497, section 2.2.1), in both forms.
+type composite struct {
+	point   curve.RistrettoPoint
+	encoded Element
+}
 
-	var t2, t3 curve.RistrettoPoint
-	t2.DoubleScalarMulBasepointVartime(&c, key, &s)
-	t3.MultiscalarMulVartime([]*scalar.Scalar{&s, &c}, []*curve.RistrettoPoint{&m, &z})
-	want := challenge(encodedKey, encode(&m), encode(&z), encode(&t2), encode(&t3))
-	if c.Equal(&want) != 1 {
-		return errProof
-	}
-	return nil
+func compositeOf(p curve.RistrettoPoint) composite {
+	return composite{point: p, encoded: encode(&p)}
 }
 
 // batch is elements in both forms.
@@ -113,14 +98,14 @@ type batch struct {
 }
 
 // composites returns the weighted sums of both batches, side by side.
-func composites(weights []scalar.Scalar, blinded, evaluated []curve.RistrettoPoint) (m, z curve.RistrettoPoint) {
+func composites(weights []scalar.Scalar, blinded, evaluated []curve.RistrettoPoint) (m, z composite) {
 	processors := runtime.GOMAXPROCS(0)
 	if processors == 1 {
-		return sum(weights, blinded, 1), sum(weights, evaluated, 1)
+		return compositeOf(sum(weights, blinded, 1)), compositeOf(sum(weights, evaluated, 1))
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { m = sum(weights, blinded, processors/2) })
-	z = sum(weights, evaluated, processors-processors/2)
+	wg.Go(func() { m = compositeOf(sum(weights, blinded, processors/2)) })
+	z = compositeOf(sum(weights, evaluated, processors-processors/2))
 	wg.Wait()
 	return m, z
 }

@@ -124,11 +124,7 @@ func FuzzEvaluate(f *testing.F) {
 			}
 			return
 		}
-		points, err := decodeAll(elements)
-		if err != nil {
-			t.Fatalf("an answer to elements that do not decode: %v", err)
-		}
-		r := &Request{client: client, blinded: batch{encoded: elements, points: points}, checked: map[Index]checkedAnswer{}}
+		r := requestFor(t, client, elements)
 		if err := r.Check(quorum, answer); err != nil {
 			t.Fatal(err)
 		}
@@ -145,16 +141,19 @@ func FuzzAnswer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(append(flatten(right.Evaluated), right.Proof[:]...))
-	f.Add(append(flatten(r.Blinded()), right.Proof[:]...))
-	f.Add(append(flatten([]Element{right.Evaluated[1], right.Evaluated[0]}), right.Proof[:]...))
-	f.Add(right.Proof[:])
+	ending := append(right.Proof[:], right.Composites[:]...)
+	f.Add(append(flatten(right.Evaluated), ending...))
+	f.Add(append(flatten(right.Evaluated), append(right.Proof[:], make([]byte, CompositesSize)...)...))
+	f.Add(append(flatten(r.Blinded()), ending...))
+	f.Add(append(flatten([]Element{right.Evaluated[1], right.Evaluated[0]}), ending...))
+	f.Add(ending)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) < ProofSize {
+		const fixed = ProofSize + CompositesSize
+		if len(b) < fixed {
 			return
 		}
-		split := len(b) - ProofSize
-		a := Answer{Server: 2, Proof: Proof(b[split:])}
+		split := len(b) - fixed
+		a := Answer{Server: 2, Proof: Proof(b[split:]), Composites: Composites(b[split+ProofSize:])}
 		for ; split >= ElementSize; split -= ElementSize {
 			a.Evaluated = append(a.Evaluated, Element(b[len(a.Evaluated)*ElementSize:]))
 		}

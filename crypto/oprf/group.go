@@ -3,6 +3,7 @@ package oprf
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/oasisprotocol/curve25519-voi/curve"
@@ -64,18 +65,31 @@ func scalarBytes(s *scalar.Scalar) [ScalarSize]byte {
 // sum returns the sum of the weighted points, in variable time: all of it must
 // be public. It uses up to the given number of processors.
 func sum(weights []scalar.Scalar, points []curve.RistrettoPoint, processors int) curve.RistrettoPoint {
-	ws := make([]*scalar.Scalar, len(weights))
-	ps := make([]*curve.RistrettoPoint, len(points))
+	return (&terms{}).add(weights, points).sum(processors)
+}
+
+// terms are weighted points from several places, to be summed.
+type terms struct {
+	weights []*scalar.Scalar
+	points  []*curve.RistrettoPoint
+}
+
+func (t *terms) add(weights []scalar.Scalar, points []curve.RistrettoPoint) *terms {
+	t.weights, t.points = slices.Grow(t.weights, len(weights)), slices.Grow(t.points, len(points))
 	for i := range weights {
-		ws[i], ps[i] = &weights[i], &points[i]
+		t.weights, t.points = append(t.weights, &weights[i]), append(t.points, &points[i])
 	}
+	return t
+}
+
+func (t *terms) sum(processors int) curve.RistrettoPoint {
 	// Pippenger's method gains with length: pieces shorter than this cost more
 	// than a second processor saves.
 	const shortest = 384
-	parts := max(1, min(processors, len(ws)/shortest))
+	parts := max(1, min(processors, len(t.weights)/shortest))
 	partial := make([]curve.RistrettoPoint, parts)
-	inParts(len(ws), parts, func(part, from, to int) {
-		partial[part].MultiscalarMulVartime(ws[from:to], ps[from:to])
+	inParts(len(t.weights), parts, func(part, from, to int) {
+		partial[part].MultiscalarMulVartime(t.weights[from:to], t.points[from:to])
 	})
 	for i := 1; i < parts; i++ {
 		partial[0].Add(&partial[0], &partial[i])

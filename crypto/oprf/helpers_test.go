@@ -33,6 +33,19 @@ func blind(t testing.TB, c *Client, inputs [][]byte) *Request {
 	return r
 }
 
+// requestFor is a request for blinded elements of somebody else: it can check
+// answers, and has no tokens to give.
+func requestFor(t testing.TB, c *Client, blinded []Element) *Request {
+	t.Helper()
+	points, err := decodeAll(blinded)
+	if err != nil {
+		t.Fatalf("the blinded elements: %v", err)
+	}
+	r := blind(t, c, make([][]byte, 1))
+	r.blinded = batch{encoded: blinded, points: points}
+	return r
+}
+
 // answersOf has every server of the quorum evaluate the request.
 func answersOf(t testing.TB, shares []*Share, quorum []Index, blinded []Element) []Answer {
 	t.Helper()

@@ -106,3 +106,17 @@ func checkQuorum(threshold int, quorum []Index) error {
 	}
 	return nil
 }
+
+// checkQuorum reports whether a quorum is exactly the threshold of distinct
+// servers of the key set.
+func (k *keyring) checkQuorum(quorum []Index) error {
+	if err := checkQuorum(k.threshold, quorum); err != nil {
+		return err
+	}
+	for _, server := range quorum {
+		if _, ok := k.shares[server]; !ok {
+			return fmt.Errorf("%w: no server %d", ErrQuorum, server)
+		}
+	}
+	return nil
+}

@@ -139,8 +139,8 @@ func TestARelayThatChoosesTheKeyCannotTestAGuess(t *testing.T) {
 		}
 		// The best proof that the relay could make: for the key it knows.
 		e := evaluation{key: Element(chosen.Public), evaluated: []Element{encode(&z)}}
-		e.m = sum(compositeWeights(e.key, r.blinded.encoded, e.evaluated), r.blinded.points, 1)
-		e.z = encode(z.Mul(&e.m, &d))
-		wantNamed(t, r.Check([]Index{1}, Answer{Server: 1, Evaluated: e.evaluated, Proof: e.prove(&d, &k)}), 1)
+		e.m = compositeOf(sum(compositeWeights(e.key, r.blinded.encoded, e.evaluated), r.blinded.points, 1))
+		e.z = encode(z.Mul(&e.m.point, &d))
+		wantNamed(t, r.Check([]Index{1}, Answer{Server: 1, Evaluated: e.evaluated, Proof: e.prove(&d, &k), Composites: e.composites()}), 1)
 	}
 }

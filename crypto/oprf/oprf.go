@@ -29,6 +29,8 @@ const (
 	ScalarSize  = 32
 	TokenSize   = 64
 	ProofSize   = 2 * ScalarSize
+	// CompositesSize is not of RFC 9497, which does not send them.
+	CompositesSize = 2 * ElementSize
 )
 
 // Limits on what is accepted.
@@ -51,6 +53,12 @@ type Element [ElementSize]byte
 // Proof is a batched DLEQ proof (RFC 9497, section 2.2): challenge, then response.
 type Proof [ProofSize]byte
 
+// Composites are the elements M and Z over which a proof was made (RFC 9497,
+// section 2.2.1), encoded one after the other. They let a client verify the
+// answers of several servers together, and are believed in nothing else: the
+// zero value stands for composites that were not sent, and wrong ones cost time alone.
+type Composites [CompositesSize]byte
+
 // PublicKey is the encoded public key of all the servers together.
 type PublicKey Element
 
@@ -63,9 +71,10 @@ type PublicShare struct {
 // Answer is one server's evaluation of a request: the blinded elements, in their
 // order, multiplied by the server's share and by its Lagrange weight in the quorum.
 type Answer struct {
-	Server    Index
-	Evaluated []Element
-	Proof     Proof
+	Server     Index
+	Evaluated  []Element
+	Proof      Proof
+	Composites Composites // zero if the server sent none
 }
 
 // What the errors of this package are. Each is wrapped with the path to the fault.

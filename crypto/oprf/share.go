@@ -109,19 +109,19 @@ func (s *Share) Evaluate(rand io.Reader, threshold int, quorum []Index, blinded 
 	defer k.Zero()
 	k.Mul(&lagrange(quorum, 0)[own], &s.secret)
 	e := evaluateWith(&k, batch{encoded: blinded, points: points})
-	r, err := nonce(rand, &k, e.key, encode(&e.m), e.z)
+	r, err := nonce(rand, &k, e.key, e.m.encoded, e.z)
 	if err != nil {
 		return Answer{}, fmt.Errorf("evaluate: %w", err)
 	}
 	defer r.Zero()
-	return Answer{Server: s.index, Evaluated: e.evaluated, Proof: e.prove(&k, &r)}, nil
+	return Answer{Server: s.index, Evaluated: e.evaluated, Proof: e.prove(&k, &r), Composites: e.composites()}, nil
 }
 
 // evaluation is a batch times a secret, and the composites for its proof.
 type evaluation struct {
 	key       Element
 	evaluated []Element
-	m         curve.RistrettoPoint
+	m         composite
 	z         Element
 }
 
@@ -138,13 +138,19 @@ func evaluateWith(k *scalar.Scalar, b batch) evaluation {
 		}
 	})
 	weights := compositeWeights(e.key, b.encoded, e.evaluated)
-	e.m = sum(weights, b.points, runtime.GOMAXPROCS(0))
-	e.z = encode(z.Mul(&e.m, k))
+	e.m = compositeOf(sum(weights, b.points, runtime.GOMAXPROCS(0)))
+	e.z = encode(z.Mul(&e.m.point, k))
 	return e
 }
 
 func (e *evaluation) prove(k, r *scalar.Scalar) Proof {
 	return prove(k, r, e.key, &e.m, e.z)
+}
+
+func (e *evaluation) composites() (c Composites) {
+	copy(c[:ElementSize], e.m.encoded[:])
+	copy(c[ElementSize:], e.z[:])
+	return c
 }
 
 func checkBatch(n int) error {

@@ -130,12 +130,7 @@ func TestAClientAcceptsTheRFCProofs(t *testing.T) {
 				t.Fatal(err)
 			}
 			client := newClient(t, keys)
-			encoded := elementsOf(t, vector.BlindedElement)
-			points, err := decodeAll(encoded)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := &Request{client: client, blinded: batch{encoded: encoded, points: points}, checked: map[Index]checkedAnswer{}}
+			r := requestFor(t, client, elementsOf(t, vector.BlindedElement))
 			answer := Answer{Server: 1, Evaluated: elementsOf(t, vector.EvaluationElement), Proof: Proof(vector.Proof.Proof[0])}
 			if err := r.Check([]Index{1}, answer); err != nil {
 				t.Errorf("the RFC's proof: %v", err)

@@ -86,18 +86,29 @@ func TestAnAlteredAnswerIsNamed(t *testing.T) {
 		{"an element too many", func(a *Answer) { a.Evaluated = append(a.Evaluated, a.Evaluated[0]) }},
 		{"the identity", func(a *Answer) { a.Evaluated[1] = Element{} }},
 		{"not an element", func(a *Answer) { a.Evaluated[1] = Element{1} }},
-		{"the other server's answer", func(a *Answer) { a.Evaluated, a.Proof = right[0].Evaluated, right[0].Proof }},
+		{"the other server's answer", func(a *Answer) { *a = right[0]; a.Server = 2 }},
 		{"the answer to another request", func(a *Answer) { *a = answersOf(t, shares, quorum, other.Blinded())[1] }},
 		{"the answer for another quorum", func(a *Answer) { *a = answersOf(t, shares, []Index{2, 3}, r.Blinded())[0] }},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			a := right[1]
-			a.Evaluated = slices.Clone(a.Evaluated)
-			row.alter(&a)
-			wantNamed(t, r.Check(quorum, a), 2)
-			_, err := r.Finalize(quorum, []Answer{right[0], a})
-			wantNamed(t, err, 2)
-		})
+		for _, sent := range []struct {
+			name     string
+			by1, by2 bool
+		}{{"composites from both", true, true}, {"from the honest one", true, false}, {"from the other", false, true}, {"from none", false, false}} {
+			t.Run(row.name+", "+sent.name, func(t *testing.T) {
+				honest, a := right[0], right[1]
+				a.Evaluated = slices.Clone(a.Evaluated)
+				row.alter(&a)
+				if !sent.by1 {
+					honest.Composites = Composites{}
+				}
+				if !sent.by2 {
+					a.Composites = Composites{}
+				}
+				wantNamed(t, r.Check(quorum, a), 2)
+				_, err := r.Finalize(quorum, []Answer{honest, a})
+				wantNamed(t, err, 2)
+			})
+		}
 	}
 	if _, err := r.Finalize(quorum, right); err != nil {
 		t.Errorf("the unaltered answers: %v", err)
@@ -223,7 +234,7 @@ func TestAProofForAnotherKeyNeverHolds(t *testing.T) {
 		k := key(rapid.SliceOfN(rapid.Byte(), scalar.ScalarWideSize, scalar.ScalarWideSize).Filter(notZero).Draw(rt, "key"))
 		r := blind(t, client, inputs("a", "b"))
 		e := evaluateWith(&k, r.blinded)
-		nonce, err := nonce(rand.Reader, &k, e.key, encode(&e.m), e.z)
+		nonce, err := nonce(rand.Reader, &k, e.key, e.m.encoded, e.z)
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -29,6 +29,11 @@ const Size = 64
 // Author is an agency's id as the directory spells it.
 type Author string
 
+// DirectoryScope is the scope of tags that stand in the signed directory, for values that are muted in the whole
+// network. No agency can have it as its id: ids hold no asterisk. Like every tag it is one of an epoch, so a muted value
+// has one tag in the list for each key that matches.
+const DirectoryScope Author = "*directory"
+
 // Epoch numbers the period in which one registry key and one federation secret count.
 type Epoch uint32
 

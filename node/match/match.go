@@ -31,6 +31,15 @@ type Book interface {
 	// TaggedOf returns, for each probe, the announcements that stand, by audience and number.
 	TaggedOf([]feed.Probe) ([][]feed.Announcement, error)
 	Expect(directory.AgencyID, token.Epoch, token.Tag, casefile.IdentifierID) error
+	Alerts
+}
+
+// Alerts is what a match that was found looks up and writes. Muted is told the
+// identifier with its tag in the directory's scope, by which the network mutes;
+// what it answers yes to raises nothing, and is looked for again when the mute
+// is lifted.
+type Alerts interface {
+	Muted(identifier.Identifier, token.Tag) (bool, error)
 	// CasesMatching are the cases that hold an identifier and let it be met.
 	CasesMatching(casefile.IdentifierID) ([]casefile.CaseID, error)
 	Raise(alert.Pair, alert.Ground) error
@@ -131,11 +140,15 @@ func Announced(b Book, authors []directory.AgencyID, owns []Own, admits func(fee
 
 // raise opens the entry's pointer and raises an alert for each of our cases
 // that holds the identifier. A pointer that does not open was copied or
-// invented by somebody who does not hold the identifier: nothing happens.
-func raise(b Book, author directory.AgencyID, e feed.Entry, own Own, now time.Time) error {
+// invented by somebody who does not hold the identifier: nothing happens. A
+// muted identifier raises nothing either.
+func raise(b Alerts, author directory.AgencyID, e feed.Entry, own Own, now time.Time) error {
 	p, err := own.Key.Open(author.Author(), e.Number, e.Pointer)
 	if err != nil || p.Kind != uint8(own.Identifier.Kind()) {
 		return nil
+	}
+	if muted, err := b.Muted(own.Identifier, own.Key.Tag(token.DirectoryScope)); err != nil || muted {
+		return err
 	}
 	cases, err := b.CasesMatching(own.ID)
 	if err != nil {

@@ -22,6 +22,8 @@ type book struct {
 	entries  map[directory.AgencyID]map[token.Tag]feed.Entry
 	cases    map[casefile.IdentifierID][]casefile.CaseID
 	alerts   map[alert.Pair][]identifier.Identifier
+	muted    map[identifier.Identifier]bool // by this agency
+	tags     map[token.Tag]bool             // by the network
 }
 
 func newBook() *book {
@@ -30,6 +32,7 @@ func newBook() *book {
 		entries:  map[directory.AgencyID]map[token.Tag]feed.Entry{},
 		cases:    map[casefile.IdentifierID][]casefile.CaseID{},
 		alerts:   map[alert.Pair][]identifier.Identifier{},
+		muted:    map[identifier.Identifier]bool{}, tags: map[token.Tag]bool{},
 	}
 }
 
@@ -49,6 +52,10 @@ func (b *book) Expect(a directory.AgencyID, _ token.Epoch, t token.Tag, id casef
 	}
 	b.expected[a][t] = id
 	return nil
+}
+
+func (b *book) Muted(i identifier.Identifier, t token.Tag) (bool, error) {
+	return b.muted[i] || b.tags[t], nil
 }
 
 func (b *book) CasesHolding(id casefile.IdentifierID) ([]casefile.CaseID, error) {
@@ -230,4 +237,45 @@ func TestAlertsDependOnWhatIsHeldAlone(t *testing.T) {
 			rt.Errorf("alerts and their grounds (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestAMutedIdentifierRaisesNothing holds for both ways to mute, and for both
+// ways in which a match is found.
+func TestAMutedIdentifierRaisesNothing(t *testing.T) {
+	i := parsed(t, "j.doe@example.org")
+	own := map[casefile.IdentifierID]identifier.Identifier{1: i}
+	for _, tt := range []struct {
+		name string
+		mute func(*book)
+		want int
+	}{
+		{"by nobody", func(*book) {}, 1},
+		{"by the agency", func(b *book) { b.muted[i] = true }, 0},
+		{"by the network", func(b *book) { b.tags[keyOf(i).Tag(token.DirectoryScope)] = true }, 0},
+		{"by the tag of an agency", func(b *book) { b.tags[keyOf(i).Tag(boulder.Author())] = true }, 1},
+	} {
+		for _, arrivesFirst := range []bool{true, false} {
+			b := newBook()
+			b.cases[1] = []casefile.CaseID{3}
+			tt.mute(b)
+			steps := []func(){func() { b.arrive(t, boulder, entryOf(t, boulder, 5, i, 9), own) }, func() { b.announce(t, boulder, 1, i) }}
+			if !arrivesFirst {
+				slices.Reverse(steps)
+			}
+			for _, step := range steps {
+				step()
+			}
+			if len(b.alerts) != tt.want {
+				t.Errorf("muted %s, entry first %t: %d alerts, want %d", tt.name, arrivesFirst, len(b.alerts), tt.want)
+			}
+		}
+	}
+}
+
+// TestNoAgencyHasTheDirectorysScope: else it could announce what the network
+// mutes.
+func TestNoAgencyHasTheDirectorysScope(t *testing.T) {
+	if id, err := directory.ParseAgencyID(string(token.DirectoryScope)); err == nil {
+		t.Errorf("an agency can be %s", id)
+	}
 }

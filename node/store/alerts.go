@@ -18,6 +18,7 @@ type storedAlert struct {
 	Total  int
 	Raised time.Time
 	SeenBy []casefile.OfficerName `json:",omitempty"`
+	Spread *alert.Spread          `json:",omitempty"` // of a summary
 }
 
 type storedGround struct {
@@ -25,8 +26,9 @@ type storedGround struct {
 	At       time.Time
 }
 
-// Raise adds g to the alert of pair p, raising it if there is none yet. Doing
-// so again changes nothing.
+// Raise adds g to the alert of pair p, raising it if there is none yet. Where g
+// is beyond the caps of package alert it goes into the summary of its
+// identifier. Doing so again changes nothing.
 func (tx *Tx) Raise(p alert.Pair, g alert.Ground) error {
 	id := p.ID()
 	b, err := g.Identifier.MarshalBinary()
@@ -37,26 +39,46 @@ func (tx *Tx) Raise(p alert.Pair, g alert.Ground) error {
 	if have, err := tx.has(ground); err != nil || have {
 		return err
 	}
+	if full, err := tx.full(p.Case, g.Identifier); err != nil {
+		return err
+	} else if full {
+		return tx.spread(p, g)
+	}
 	if err := setJSON(tx, ground, storedGround{g.Handling, g.At}); err != nil {
 		return err
 	}
-	k := key(tableAlert, id[:])
-	a, err := getJSON[storedAlert](tx, k)
-	if errors.Is(err, ErrNotFound) {
-		a = storedAlert{Pair: p, Raised: g.At}
-		if err := tx.set(key(tableCaseAlert, number(uint64(p.Case)), id[:]), nil); err != nil {
-			return err
-		}
-		err = tx.set(key(tableRecent, number(uint64(a.Raised.UnixNano())), id[:]), nil)
+	of := markOf(g.Identifier)
+	if err := tx.set(key(tableGroundOf, of[:], number(uint64(p.Case)), id[:]), nil); err != nil {
+		return err
 	}
+	a, err := tx.storedAlert(id, p, g.At)
 	if err != nil {
 		return err
 	}
 	a.Total++
+	tx.tell(id)
+	return setJSON(tx, key(tableAlert, id[:]), a)
+}
+
+// storedAlert returns an alert to be written again, entering it into the lists
+// if there is none yet.
+func (tx *Tx) storedAlert(id alert.ID, p alert.Pair, at time.Time) (storedAlert, error) {
+	a, err := getJSON[storedAlert](tx, key(tableAlert, id[:]))
+	if !errors.Is(err, ErrNotFound) {
+		return a, err
+	}
+	a = storedAlert{Pair: p, Raised: at}
+	if err := tx.set(key(tableCaseAlert, number(uint64(p.Case)), id[:]), nil); err != nil {
+		return a, err
+	}
+	return a, tx.set(key(tableRecent, number(uint64(at.UnixNano())), id[:]), nil)
+}
+
+// tell has Raised return an alert.
+func (tx *Tx) tell(id alert.ID) {
 	if !slices.Contains(tx.raised, id) {
 		tx.raised = append(tx.raised, id)
 	}
-	return setJSON(tx, k, a)
 }
 
 // Raised returns the alerts that this transaction raised or added to.
@@ -91,7 +113,13 @@ func (tx *Tx) Alert(id alert.ID) (alert.Alert, error) {
 		return alert.Alert{}, err
 	}
 	a := alert.Alert{ID: id, Pair: s.Pair, Total: s.Total, Raised: s.Raised, SeenBy: s.SeenBy}
-	a.Grounds, err = tx.Grounds(id, alert.Shown)
+	if s.Spread != nil {
+		a.Spread = *s.Spread
+	}
+	if a.Grounds, err = tx.Grounds(id, alert.Shown); err != nil {
+		return a, err
+	}
+	a.Muted, err = tx.mutedOf(a.Grounds)
 	return a, err
 }
 

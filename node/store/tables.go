@@ -45,6 +45,13 @@ const (
 	tableCaseAlert  = 'a' // case, alert → nothing
 	tableRecent     = 'r' // time, alert → nothing
 	tableFork       = 'V' // agency, generation, number, audience → JSON
+	tableGroundOf   = 'z' // mark of an identifier, case, alert → nothing
+	tableSpread     = 'Z' // summary, agency, case pointer → JSON
+	tableMute       = 'x' // mark of an identifier → JSON
+	tableMuteEvent  = 'X' // mark of an identifier, number → JSON
+	tableMutedTag   = 'y' // tag in the directory's scope → nothing
+	tableAgain      = 'Y' // identifier number → nothing
+	tableWarnList   = 'l' // name → text
 )
 
 // key builds a key from its table and parts. A part of variable length must

@@ -22,6 +22,7 @@ type Tx struct {
 	grown   bool     // a head was put
 	members []Member // as read once in this transaction
 	epochs  *Epochs  // likewise
+	muting  *bool    // whether anything is muted, likewise
 
 	// bulk is what Update wrote to the tables that get many rows at a time. It is
 	// moved to w, which costs more, only where the transaction reads such a table

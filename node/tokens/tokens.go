@@ -2,6 +2,18 @@
 // them, asks a quorum of its servers, checks every server's proof, and
 // combines the answers. No identifier, and nothing that can be tested against
 // one, leaves the node.
+//
+// A Client asks for one batch. A Queue stands before it, and is what callers
+// use: it takes any number of identifiers, fills batches while earlier ones are
+// in flight, lets what a person waits for go first, and has nothing evaluated
+// that another caller is asking for or that was evaluated a moment ago.
+//
+// It promises that a call's tokens are all of one key epoch and belong to its
+// identifiers, whichever servers answered. It does not promise that an identifier is
+// evaluated once in an epoch: the few thousand tokens that a Queue remembers are
+// there for callers that gave up or crashed on the way to the disk. The lasting
+// cache of tokens is the node's encrypted store, and whoever calls asks the store
+// first. DESIGN.md beside this file has the argument. Package node calls it.
 package tokens
 
 import (
@@ -31,7 +43,8 @@ type Opener interface {
 	Open(context.Context, wire.Peer, wire.Protocol) (*link.Stream, error)
 }
 
-// Client gets tokens. Its methods may be called from any goroutine.
+// Client asks for one batch of tokens at a time. Its methods may be called from
+// any goroutine.
 type Client struct {
 	open Opener
 	dir  func() *directory.Directory // nil before enrolment
@@ -39,6 +52,13 @@ type Client struct {
 
 	mu     sync.Mutex
 	failed map[oprf.Index]time.Time // owned by mu; when a server last did not answer rightly
+	ready  readied                  // owned by mu
+}
+
+// readied is what was computed for the key in force.
+type readied struct {
+	keys   oprf.KeySet
+	client *oprf.Client
 }
 
 // New returns a client that asks the servers of the current directory.
@@ -53,29 +73,31 @@ const patience = 2 * time.Second
 // their epoch. It tries quorums until one answers rightly, or returns
 // ErrUnavailable.
 func (c *Client) Tokens(ctx context.Context, ids []identifier.Identifier) ([]oprf.Token, token.Epoch, error) {
+	k, err := c.current()
+	if err != nil {
+		return nil, 0, err
+	}
+	tokens, err := c.evaluate(ctx, k, ids)
+	return tokens, k.Epoch, err
+}
+
+// epochKey is a token key that is in force, and the servers that share it.
+type epochKey struct {
+	directory.KeyEpoch
+	holders []directory.Server
+}
+
+// current is the key of the directory at this moment.
+func (c *Client) current() (epochKey, error) {
 	d := c.dir()
 	if d == nil {
-		return nil, 0, fmt.Errorf("%w: not a member yet", ErrUnavailable)
+		return epochKey{}, fmt.Errorf("%w: not a member yet", ErrUnavailable)
 	}
 	k, ok := d.Current()
 	if !ok {
-		return nil, 0, fmt.Errorf("%w: the registry has no token key yet", ErrUnavailable)
+		return epochKey{}, fmt.Errorf("%w: the registry has no token key yet", ErrUnavailable)
 	}
-	client, err := oprf.NewClient(k.Keys)
-	if err != nil {
-		return nil, 0, fmt.Errorf("registry's token keys: %w", err)
-	}
-	inputs := make([][]byte, len(ids))
-	for i, id := range ids {
-		inputs[i] = id.Input()
-	}
-	r, err := client.Blind(rand.Reader, inputs)
-	if err != nil {
-		return nil, 0, fmt.Errorf("blind identifiers: %w", err)
-	}
-	defer r.Destroy()
-	tokens, err := c.evaluate(ctx, holders(d, k), k, r)
-	return tokens, k.Epoch, err
+	return epochKey{k, holders(d, k)}, nil
 }
 
 // holders are the registry's servers that have a share of a key.
@@ -85,14 +107,53 @@ func holders(d *directory.Directory, k directory.KeyEpoch) []directory.Server {
 	})
 }
 
-// evaluate asks one quorum after another. A server that fails or lies is left
-// out of the next ones.
-func (c *Client) evaluate(ctx context.Context, servers []directory.Server, k directory.KeyEpoch, r *oprf.Request) ([]oprf.Token, error) {
-	candidates := c.order(servers)
+// evaluate gets the tokens of one batch under a key.
+func (c *Client) evaluate(ctx context.Context, k epochKey, ids []identifier.Identifier) ([]oprf.Token, error) {
+	client, err := c.under(k.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("registry's token keys: %w", err)
+	}
+	inputs := make([][]byte, len(ids))
+	for i, id := range ids {
+		inputs[i] = id.Input()
+	}
+	r, err := client.Blind(rand.Reader, inputs)
+	for _, input := range inputs {
+		clear(input)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("blind identifiers: %w", err)
+	}
+	defer r.Destroy()
+	return c.gather(ctx, k, r)
+}
+
+// under returns the client of a key set. The last one is kept: to make one costs as
+// much as a few identifiers.
+func (c *Client) under(keys oprf.KeySet) (*oprf.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.ready.keys
+	if c.ready.client != nil && was.Threshold == keys.Threshold && was.Public == keys.Public && slices.Equal(was.Shares, keys.Shares) {
+		return c.ready.client, nil
+	}
+	client, err := oprf.NewClient(keys)
+	if err != nil {
+		return nil, err
+	}
+	keys.Shares = slices.Clone(keys.Shares)
+	c.ready = readied{keys, client}
+	return client, nil
+}
+
+// gather asks one quorum after another. A server that fails or lies is left out
+// of the next ones.
+func (c *Client) gather(ctx context.Context, k epochKey, r *oprf.Request) ([]oprf.Token, error) {
+	candidates := c.order(k.holders)
 	for len(candidates) >= k.Keys.Threshold {
 		quorum := slices.Clone(candidates[:k.Keys.Threshold])
 		slices.SortFunc(quorum, func(a, b directory.Server) int { return int(a.Index) - int(b.Index) })
-		answers, bad := c.ask(ctx, k, quorum, r)
+		answers, bad := c.ask(ctx, k.KeyEpoch, quorum, r)
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 		}
@@ -113,99 +174,5 @@ func (c *Client) order(servers []directory.Server) []directory.Server {
 	slices.SortStableFunc(list, func(a, b directory.Server) int {
 		return c.failed[a.Index].Compare(c.failed[b.Index])
 	})
-	return list
-}
-
-// ask sends the blinded identifiers to the whole quorum at once and returns
-// the checked answers, or the servers that gave none.
-func (c *Client) ask(ctx context.Context, k directory.KeyEpoch, quorum []directory.Server, r *oprf.Request) ([]oprf.Answer, []oprf.Index) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	blinded := r.Blinded()
-	answers := make([]oprf.Answer, len(quorum))
-	errs := make([]error, len(quorum))
-	var wg sync.WaitGroup
-	for i, s := range quorum {
-		wg.Go(func() {
-			answers[i], errs[i] = c.askOne(ctx, k, indices(quorum), s, blinded)
-		})
-	}
-	wg.Wait()
-	var bad []oprf.Index
-	for i, s := range quorum {
-		err := errs[i]
-		if err == nil {
-			err = r.Check(indices(quorum), answers[i])
-		}
-		c.note(s, err)
-		if err != nil {
-			bad = append(bad, s.Index)
-		}
-	}
-	return answers, bad
-}
-
-// note remembers whether a server answered rightly. A wrong share is evidence
-// against its server and is said aloud.
-func (c *Client) note(s directory.Server, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var wrong *oprf.WrongShareError
-	switch {
-	case err == nil:
-		delete(c.failed, s.Index)
-		return
-	case errors.As(err, &wrong):
-		c.log.Error("registry server gave a wrong share", "server", s.Index, "name", s.Name)
-	default:
-		c.log.Warn("registry server gave no answer", "server", s.Index, "cause", err)
-	}
-	c.failed[s.Index] = time.Now()
-}
-
-// askOne sends one server its request.
-func (c *Client) askOne(ctx context.Context, k directory.KeyEpoch, quorum []oprf.Index, s directory.Server, blinded []oprf.Element) (oprf.Answer, error) {
-	stream, err := c.open.Open(ctx, s.Key, wire.ProtocolEvaluate)
-	if err != nil {
-		return oprf.Answer{}, err
-	}
-	stop := context.AfterFunc(ctx, func() { stream.Reset(wire.CodeTimeout) })
-	defer stop()
-	defer stream.Reset(wire.CodeNone)
-	req := &wire.EvaluateRequest{Epoch: uint32(k.Epoch), Generation: k.Generation, Blinded: make([]byte, 0, len(blinded)*oprf.ElementSize)}
-	for _, i := range quorum {
-		req.Quorum = append(req.Quorum, uint32(i))
-	}
-	for _, e := range blinded {
-		req.Blinded = append(req.Blinded, e[:]...)
-	}
-	var resp wire.EvaluateResponse
-	if err := errors.Join(stream.Send(req), stream.CloseWrite()); err != nil {
-		return oprf.Answer{}, err
-	}
-	if err := stream.Receive(&resp); err != nil {
-		return oprf.Answer{}, err
-	}
-	return answerOf(s.Index, &resp, len(blinded))
-}
-
-// answerOf parses a server's answer to n elements.
-func answerOf(from oprf.Index, m *wire.EvaluateResponse, n int) (oprf.Answer, error) {
-	a := oprf.Answer{Server: from, Evaluated: make([]oprf.Element, n)}
-	if len(m.Evaluated) != n*oprf.ElementSize || len(m.Proof) != oprf.ProofSize {
-		return a, fmt.Errorf("answer of %d bytes to %d elements, proof of %d", len(m.Evaluated), n, len(m.Proof))
-	}
-	for i := range a.Evaluated {
-		copy(a.Evaluated[i][:], m.Evaluated[i*oprf.ElementSize:])
-	}
-	copy(a.Proof[:], m.Proof)
-	return a, nil
-}
-
-func indices(servers []directory.Server) []oprf.Index {
-	list := make([]oprf.Index, len(servers))
-	for i, s := range servers {
-		list[i] = s.Index
-	}
 	return list
 }

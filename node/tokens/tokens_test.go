@@ -66,7 +66,7 @@ func key(b int) ed25519.PrivateKey {
 }
 
 // registry is n servers of which t are needed, and a client of theirs.
-func registry(t *testing.T, threshold, n int) ([]*server, *Client, *bytes.Buffer) {
+func registry(t testing.TB, threshold, n int) ([]*server, *Client, *bytes.Buffer) {
 	t.Helper()
 	keys, shares, err := oprf.Deal(rand.Reader, threshold, n)
 	if err != nil {
@@ -91,7 +91,7 @@ func registry(t *testing.T, threshold, n int) ([]*server, *Client, *bytes.Buffer
 	return servers, New(open, func() *directory.Directory { return d }, slog.New(slog.NewTextHandler(&log, nil))), &log
 }
 
-func host(t *testing.T, seed int) *link.Host {
+func host(t testing.TB, seed int) *link.Host {
 	t.Helper()
 	h, err := link.New(link.Options{
 		Key: key(seed), Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Log: slog.New(slog.DiscardHandler),
@@ -108,7 +108,7 @@ func host(t *testing.T, seed int) *link.Host {
 	return h
 }
 
-func identifiers(t *testing.T, n int) []identifier.Identifier {
+func identifiers(t testing.TB, n int) []identifier.Identifier {
 	t.Helper()
 	var list []identifier.Identifier
 	for i := range n {

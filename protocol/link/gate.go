@@ -81,6 +81,9 @@ func (h *Host) watch() network.Notifiee {
 			for _, s := range h.servedOn(c) {
 				s.cancel()
 			}
+			if g := h.gossip.Load(); g != nil && !h.linked(c.RemotePeer()) {
+				g.forget(c.RemotePeer())
+			}
 		},
 	}
 }
@@ -93,6 +96,7 @@ func (h *Host) connected(c network.Conn) {
 		h.drop(c, network.ConnGated)
 		return
 	}
+	h.meet(c.RemotePeer())
 	if c.Stat().Direction != network.DirInbound || h.roles(p) != wire.Applicant {
 		return
 	}

@@ -12,6 +12,8 @@
 // that a refusal reaches the other side as a code. It does not promise that a
 // message arrives: whoever needs that acknowledges above it. Nodes, registry
 // servers and operators' programs call it.
+//
+// Join takes part in gossip among members, for what all of them may know.
 package link
 
 import (
@@ -22,9 +24,11 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"interlock/protocol/wire"
@@ -70,6 +74,11 @@ type Host struct {
 	counts     counts
 	shares     shares
 	applicants *applicants
+	thin       *thin
+	beat       time.Duration // of gossip
+
+	gossipBegin sync.Mutex
+	gossip      atomic.Pointer[gossip] // nil before the first Join
 
 	closeWait time.Duration
 	ctx       context.Context // ends when the host closes
@@ -104,6 +113,7 @@ func New(o Options) (*Host, error) {
 		streams:    make(map[*Stream]struct{}),
 		addresses:  make(map[wire.Peer][]string),
 		closeWait:  closeWait,
+		beat:       gossipBeat,
 	}
 	if h.cut == nil {
 		h.cut = func(wire.Peer) bool { return false }
@@ -116,6 +126,9 @@ func New(o Options) (*Host, error) {
 	if h.stack, err = newStack(o.Key, gate{h}, h.isApplicant); err != nil {
 		h.cancel()
 		return nil, fmt.Errorf("set up libp2p: %w", err)
+	}
+	if h.thin, err = newThin(h); err != nil {
+		return nil, errors.Join(fmt.Errorf("set up libp2p: %w", err), h.Close())
 	}
 	h.stack.swarm.SetStreamHandler(h.accept)
 	h.stack.swarm.Notify(h.watch())
@@ -141,9 +154,13 @@ func (h *Host) Addresses() []string {
 	return addrs
 }
 
-// Connected reports whether there is a connection to p.
-func (h *Host) Connected(p wire.Peer) bool {
-	return h.stack.swarm.Connectedness(idOf(p)) == network.Connected
+// Connected reports whether there is a connection to p, straight or through a
+// relay.
+func (h *Host) Connected(p wire.Peer) bool { return h.linked(idOf(p)) }
+
+func (h *Host) linked(id peer.ID) bool {
+	c := h.stack.swarm.Connectedness(id)
+	return c == network.Connected || c == network.Limited
 }
 
 // Close ends the host: handlers' contexts end, their streams are reset with

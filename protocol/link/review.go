@@ -15,7 +15,8 @@ const reviewWait = 250 * time.Millisecond
 
 // Review asks Roles about every connected peer again. It ends the contexts of
 // the handlers whose peer may no longer speak their protocol, and closes the
-// connections of those that have no role or have become mere applicants.
+// connections of those that have no role or have become mere applicants. Gossip
+// meets those that have become members.
 func (h *Host) Review() {
 	roles := make(map[wire.Peer]wire.Role)
 	var closing []<-chan struct{}
@@ -41,6 +42,8 @@ func (h *Host) Review() {
 			closing = append(closing, h.apart(func() { s.discard(wire.CodeRefused) }))
 		}
 	}
+	h.thin.review()
+	h.meetAll()
 	limit := time.NewTimer(reviewWait)
 	defer limit.Stop()
 	for _, closed := range closing {

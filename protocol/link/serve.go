@@ -149,17 +149,23 @@ func (h *Host) leave(s *Stream) {
 	h.running.Done()
 }
 
-// run calls the handler. A panic ends the stream and not the process; of what
-// was thrown only the type is logged, for the value can hold anything.
+// run calls the handler. A panic ends the stream and not the process.
 func (h *Host) run(svc service, s *Stream) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			h.log.Error("stream handler panicked", "protocol", s.protocol.ID, "peer", s.peer.String(),
-				"type", fmt.Sprintf("%T", v), "at", panicSite())
-			err = wire.Refuse(wire.CodeUnavailable, errNoReturn)
-		}
-	}()
+	defer h.rescue("stream handler panicked", s.protocol.ID, s.peer, func() {
+		err = wire.Refuse(wire.CodeUnavailable, errNoReturn)
+	})
 	return svc.serve(s.ctx, s)
+}
+
+// rescue ends a panic of somebody's code that a peer's bytes have led to. It is
+// deferred. Of what was thrown only the type is logged, for the value can hold
+// anything.
+func (h *Host) rescue(what, protocol string, from wire.Peer, then func()) {
+	if v := recover(); v != nil {
+		h.log.Error(what, "protocol", protocol, "peer", from.String(),
+			"type", fmt.Sprintf("%T", v), "at", panicSite())
+		then()
+	}
 }
 
 // panicSite returns the function and line that panicked. It is called from a

@@ -48,6 +48,7 @@ var (
 	ProtocolEvidence  = Protocol{ID: "/interlock/evidence/1", From: Member, Frame: 4 * KiB, Idle: 20 * time.Second, Peer: 1}
 	ProtocolRecord    = Protocol{ID: "/interlock/record/1", From: RegistryOperator, Frame: 16 * MiB, Idle: 20 * time.Second, Peer: 2}
 	ProtocolPropose   = Protocol{ID: "/interlock/propose/1", From: RegistryServer, Frame: 512 * KiB, Idle: 20 * time.Second, Peer: 64}
+	ProtocolGossip    = Protocol{ID: "/interlock/gossip/1", From: Member, Frame: 64 * KiB, Idle: 0, Peer: 2} // reads wait for news, writes 30 seconds
 	ProtocolRaft      = Protocol{ID: "/interlock/raft/1", From: RegistryServer, Frame: 0, Idle: 0, Peer: 16}
 )
 

@@ -35,6 +35,14 @@ func suites() []suite {
 			},
 		},
 		{
+			title: "Tokens over links against the curve alone", dir: "node/tokens", bench: "^BenchmarkOverLinks$", time: "3x",
+			about: "A node's queue with plenty to do, three registry servers of which two are needed, real links, all on these processors. The reference is the same batches blinded, evaluated by two servers, checked and combined by our threshold OPRF alone, as many side by side as there are processors: the sum of the client's and the servers' work, on all processors.",
+			rows: []row{{
+				what: "identifiers evaluated", target: 0.8,
+				ours: measurement{"OverLinks", "links-identifiers/s"}, reference: measurement{"OverLinks", "oprf-identifiers/s"},
+			}},
+		},
+		{
 			title: "Links against bare libp2p, TCP and Noise", dir: "protocol/link", time: "300ms",
 			bench: "^Benchmark(RoundTripOn(Open|New)Stream|BareRoundTripOn(OpenStream|NewStreamEager)|(Bare)?Throughput)$/^tcp$",
 			about: "The reference is a stream of the same libp2p swarm without our gate, limits and frames, opened with eager negotiation as ours is.",
@@ -95,6 +103,27 @@ func suites() []suite {
 			},
 		},
 		{
+			title: "Which of a batch of tags are expected, among ten million", dir: "testnet/bench/probes", bench: "^BenchmarkProbes$", time: "5x", once: true,
+			about: probed,
+			rows: []row{
+				probes("none is, against Pebble", "misses", "get", 8),
+				probes("none is, against Redis", "misses", "redis", 2),
+				probes("one in 100 is, against Pebble", "few", "get", 0),
+				probes("one in 100 is, against Redis", "few", "redis", 0),
+				probes("all are, against Pebble", "hits", "get", 1),
+				probes("all are, against Redis", "hits", "redis", 0),
+			},
+		},
+		{
+			title: "Who shares what, against private set intersection", dir: "testnet/bench/psi", bench: "^Benchmark(OneNewIdentifier|AllAgencies)$", time: "3x", cpu: 1,
+			about: intersected,
+			rows: []row{
+				intersection("one new identifier against 2^16 held by another agency", "OneNewIdentifier", "identifier", 1000),
+				intersection("3 agencies of 2^14 identifiers each, all matched", "AllAgencies/M=3", "run", 1.4),
+				intersection("10 agencies of 2^14 identifiers each, all matched", "AllAgencies/M=10", "run", 6),
+			},
+		},
+		{
 			title: "From a decision to every node", dir: "testnet", bench: "^BenchmarkADirectoryReachesEveryNode$", time: "3x", once: true,
 			about: "An operator's decision is sent; three servers log and sign it; every node acts on the directory. 10 are whole nodes with all their links; 100 and 300 are what follows the directory, with real links to real servers, in one process.",
 			rows:  spread(),
@@ -124,8 +153,21 @@ const framed = "Ours encodes each frame, reads it whole into fresh memory and de
 
 const unreadable = "raft-wal 0.4.0 does not read a log whose end was cut, as a follower's is after an election; it is shown for comparison."
 
+const probed = "Batches of 1,000 tags in random order. Ours is a node's encrypted store; Pebble is bare, with the same filters, cache and tags, all of them settled in its last level, and Get for each tag; Redis, as Debian has it, holds the tags in memory and is sent pipelines of 1,000 over the loopback."
+
+const intersected = "Processor time of all sides and of two of three registry servers together; what is sent is not counted. The reference is the Diffie-Hellman intersection (Meadows 1986; Huberman, Franklin, Hogg 1999) on gtank/ristretto255, run anew for the new identifier, and for every two agencies. It is run on 2^10 elements, 2^11 exponentiations, and scaled in proportion. Ours is, for one identifier, run as it is, with encrypted stores on the disk at both sides; for all agencies, in memory as the reference is, on 2^10 identifiers for each, and scaled in proportion. Tests beside the benchmarks show that the work of either is in that proportion, and that both find the same."
+
 func oprf(what, bench string, target float64) row {
 	return row{what: what, ours: measurement{bench, "ns/identifier"}, reference: measurement{bench, "circl-ns/identifier"}, target: target}
+}
+
+func probes(what, hits, reference string, target float64) row {
+	bench := "Probes/" + hits
+	return row{what: what, ours: measurement{bench, "ours-probes/s"}, reference: measurement{bench, reference + "-probes/s"}, target: target}
+}
+
+func intersection(what, bench, per string, target float64) row {
+	return row{what: what, ours: measurement{bench, "ours-ns/" + per}, reference: measurement{bench, "reference-ns/" + per}, target: target}
 }
 
 func linked(what, ours, bare, unit, why string) row {

@@ -1,0 +1,106 @@
+package link
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	pb "github.com/libp2p/go-libp2p-pubsub/pb"
+	"google.golang.org/protobuf/proto"
+
+	"interlock/protocol/wire"
+)
+
+func TestANeighbourThatNeverReadsCostsBoundedMemory(t *testing.T) {
+	r := newRoster()
+	h, other := newTalker(t, r, transports["tcp"]), newTalker(t, r)
+	linked(t, other.Host, h.Host)
+	eventually(t, "the mesh", func() bool { return h.neighbour(other.Peer()) && other.neighbour(h.Peer()) })
+	newLiar(t, r, h, false)
+	before := heap()
+	const rounds, size = 8192, 4 * wire.KiB // 32 MiB, more than windows and queue
+	padding := strings.Repeat("!", size-20)
+	for i := range rounds {
+		h.publish(t, fmt.Sprintf("good %d%s", i, padding))
+		if i%64 == 0 {
+			// The honest neighbour is not to lose by its own queue.
+			last := fmt.Sprintf("good %d%s", i, padding)
+			eventually(t, "the message", func() bool { return other.heard(last) })
+			other.mu.Lock()
+			other.got = other.got[:0]
+			other.mu.Unlock()
+		}
+	}
+	if h.gossip.Load().mesh.dropped() == 0 {
+		t.Error("nothing was dropped: the test says nothing")
+	}
+	if grown := heap() - before; grown > 64<<20 {
+		t.Errorf("holds %d MiB more after 32 MiB of messages", grown>>20)
+	}
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestAFloodIsDropped(t *testing.T) {
+	b := budget{left: gossipBurst, at: time.Unix(0, 0)}
+	if !b.take(gossipBurst, time.Unix(0, 0)) || b.take(1, time.Unix(0, 0)) {
+		t.Error("the burst is not the burst")
+	}
+	if !b.take(gossipRate, time.Unix(1, 0)) || b.take(1, time.Unix(1, 0)) {
+		t.Error("the rate is not the rate")
+	}
+	if b.take(gossipBurst+1, time.Unix(1000, 0)) {
+		t.Error("saved up more than the burst")
+	}
+
+	r := newRoster()
+	h := newTalker(t, r, transports["tcp"])
+	l := newLiar(t, r, h, true)
+	flood := &pb.RPC{}
+	for i := range 1024 {
+		flood.Publish = append(flood.Publish, &pb.Message{Topic: proto.String(news), Data: fmt.Appendf(nil, "x%d", i)})
+	}
+	for range 2 * gossipBurst / 1024 {
+		l.say(t, flood)
+	}
+	eventually(t, "the drop", func() bool {
+		return count(h.Host, wire.ProtocolGossip.ID, wire.CodeBusy, byUs) > 0
+	})
+}
+
+func TestANeighbourNamesFewTopics(t *testing.T) {
+	r := newRoster()
+	h := newTalker(t, r, transports["tcp"])
+	l := newLiar(t, r, h, true)
+	for i := range 2 * MaxTopics {
+		l.say(t, &pb.RPC{Subscriptions: []*pb.RPC_SubOpts{
+			{Subscribe: proto.Bool(true), Topicid: proto.String(fmt.Sprint("topic", i))},
+			{Subscribe: proto.Bool(true), Topicid: proto.String(strings.Repeat("x", maxTopicName+1))},
+		}})
+	}
+	l.publish(t, "good 1") // comes after them
+	eventually(t, "the message", func() bool { return h.heard("good 1") })
+	g := h.gossip.Load()
+	if got := len(g.pubsub.ListPeers(strings.Repeat("x", maxTopicName+1))); got != 0 {
+		t.Error("a long name was kept")
+	}
+	g.mu.Lock()
+	if got := len(g.peers[idOf(l.peer)].topics); got != MaxTopics {
+		t.Errorf("kept %d topics, want %d", got, MaxTopics)
+	}
+	g.mu.Unlock()
+	r.set(l.peer, wire.Nobody)
+	h.Review()
+	eventually(t, "the forgetting", func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.peers[idOf(l.peer)] == nil
+	})
+}
