@@ -104,7 +104,7 @@ func runsOf(list []uint64) ([]Run, error) {
 	for i := 0; i < len(list); i += 2 {
 		r := Run{list[i], list[i] + list[i+1]}
 		total += list[i+1] + 1
-		if list[i+1] >= wire.MaxBatch || total > wire.MaxBatch || r.Last < r.First || r.First == 0 || i > 0 && r.First <= last+1 {
+		if list[i+1] >= wire.MaxBatch || total > wire.MaxBatch || r.Last < r.First || r.First == 0 || i > 0 && r.First-1 <= last {
 			return nil, fmt.Errorf("%w: kept entries %d to %d", ErrMalformed, r.First, r.Last)
 		}
 		runs, last = append(runs, r), r.Last
