@@ -99,19 +99,27 @@ func (tx *Tx) PutEntries(id feed.ID, list []feed.Entry) error {
 
 // withdrawn is the entry that e withdraws, among those before it or on the disk.
 func (tx *Tx) withdrawn(id feed.ID, before []feed.Entry, e feed.Entry) (feed.Entry, error) {
-	i, ok := slices.BinarySearchFunc(before, e.Withdraws(), func(e feed.Entry, n uint64) int {
-		return cmp.Compare(e.Number, n)
-	})
-	if ok {
-		return before[i], nil
+	if of, ok := numbered(before, e.Withdraws()); ok {
+		return of, nil
 	}
 	return tx.Entry(id, e.Withdraws())
 }
 
+// numbered is the entry with a number in an ascending list.
+func numbered(list []feed.Entry, n uint64) (feed.Entry, bool) {
+	i, ok := slices.BinarySearchFunc(list, n, func(e feed.Entry, n uint64) int { return cmp.Compare(e.Number, n) })
+	if !ok {
+		return feed.Entry{}, false
+	}
+	return list[i], true
+}
+
+func compareReferences(a, b reference) int { return slices.Compare(a.tagKey[:], b.tagKey[:]) }
+
 // referAll writes references, in the order of their keys; of one key, in the
 // order given.
 func (tx *Tx) referAll(refs []reference) error {
-	slices.SortStableFunc(refs, func(a, b reference) int { return slices.Compare(a.tagKey[:], b.tagKey[:]) })
+	slices.SortStableFunc(refs, compareReferences)
 	for _, r := range refs {
 		if err := tx.refer(r.tagKey, r.ref); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"interlock/protocol/feed"
 )
@@ -63,7 +64,7 @@ func (tx *Tx) Moved(id feed.ID) error {
 // it does for who reads the generation from its start; unless a withdrawal that
 // stays says otherwise, which is for the caller to see to.
 func (tx *Tx) dropEntries(id feed.ID, f feedNumber, after, to uint64, kept []feed.Run) (revived bool, err error) {
-	var refs []reference
+	var dropped, again []reference
 	var stays, goes []feed.Entry
 	err = tx.entries(f, after+1, to, func(e feed.Entry) error {
 		for len(kept) > 0 && kept[0].Last < e.Number {
@@ -73,9 +74,8 @@ func (tx *Tx) dropEntries(id feed.ID, f feedNumber, after, to uint64, kept []fee
 			stays = append(stays, e)
 			return nil
 		}
-		goes = append(goes, e)
-		if e.Kind == feed.Announce {
-			refs = append(refs, referTo(f, e, true))
+		if goes = append(goes, e); e.Kind == feed.Announce {
+			dropped = append(dropped, referTo(f, e, true))
 		}
 		return nil
 	})
@@ -86,13 +86,9 @@ func (tx *Tx) dropEntries(id feed.ID, f feedNumber, after, to uint64, kept []fee
 		if e.Kind != feed.Withdraw {
 			continue
 		}
-		before := stays
-		if e.Withdraws() <= after {
-			before = nil
-		}
-		switch of, err := tx.withdrawn(id, before, e); {
-		case err == nil && of.Kind == feed.Announce && (before == nil || of.Number > after):
-			refs, revived = append(refs, referTo(f, of, false)), true
+		switch of, err := tx.staying(id, stays, after, e.Withdraws()); {
+		case err == nil && of.Kind == feed.Announce:
+			again = append(again, referTo(f, of, false))
 		case err != nil && !errors.Is(err, ErrNotFound):
 			return false, err
 		}
@@ -102,7 +98,52 @@ func (tx *Tx) dropEntries(id feed.ID, f feedNumber, after, to uint64, kept []fee
 			return false, err
 		}
 	}
-	return revived, tx.referAll(refs)
+	return len(again) > 0, errors.Join(tx.unrefer(dropped), tx.referAll(again))
+}
+
+// staying is the entry with a number, among those that stay or not after the number
+// up to which everything does.
+func (tx *Tx) staying(id feed.ID, stays []feed.Entry, after, n uint64) (feed.Entry, error) {
+	if n <= after {
+		return tx.Entry(id, n)
+	}
+	if e, ok := numbered(stays, n); ok {
+		return e, nil
+	}
+	return feed.Entry{}, ErrNotFound
+}
+
+// unrefer takes references away, and with the last one the row.
+func (tx *Tx) unrefer(refs []reference) error {
+	slices.SortStableFunc(refs, compareReferences)
+	keys := make([]tagKey, len(refs))
+	for i, r := range refs {
+		keys[i] = r.tagKey
+	}
+	keys = slices.Compact(keys)
+	rows, err := tx.lookUp(tableTagged, keys)
+	if err != nil {
+		return err
+	}
+	for i, k := range keys {
+		left := rows[i]
+		var goes []reference
+		for ; len(refs) > 0 && refs[0].tagKey == k; refs = refs[1:] {
+			goes = append(goes, refs[0])
+			left = slices.DeleteFunc(left, func(r ref) bool {
+				return r.number == refs[0].number && r.audience == refs[0].audience
+			})
+		}
+		if len(left) == 0 {
+			err = tx.delete(k[:])
+		} else {
+			err = tx.referAll(goes)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withdrawAgain takes away what the withdrawals that are held withdraw.
@@ -135,21 +176,13 @@ func (tx *Tx) DropFeed(id feed.ID) error {
 		return err
 	}
 	if len(held) > 1 {
-		var refs []reference
-		err := tx.entries(f, 1, math.MaxUint64, func(e feed.Entry) error {
-			if e.Kind == feed.Announce {
-				refs = append(refs, referTo(f, e, true))
-			}
-			return nil
-		})
-		if err := errors.Join(err, tx.referAll(refs)); err != nil {
-			return err
-		}
+		err = tx.unreferFeed(f)
 	} else {
 		author := key(tableTagged, number32(f.author))
-		if err := tx.deleteRange(author, after(author)); err != nil {
-			return err
-		}
+		err = tx.deleteRange(author, after(author))
+	}
+	if err != nil {
+		return err
 	}
 	for _, table := range []byte{tableEntry, tableHead, tableFeed} {
 		prefix := feedKey(table, f)
@@ -158,4 +191,22 @@ func (tx *Tx) DropFeed(id feed.ID) error {
 		}
 	}
 	return nil
+}
+
+// unreferFeed takes away the references to the entries of one feed of several of
+// an author.
+func (tx *Tx) unreferFeed(f feedNumber) error {
+	var refs []reference
+	err := tx.entries(f, 1, math.MaxUint64, func(e feed.Entry) error {
+		if e.Kind == feed.Announce {
+			refs = append(refs, referTo(f, e, true))
+		}
+		if len(refs) < orderedAtOnce {
+			return nil
+		}
+		err := tx.unrefer(refs)
+		refs = refs[:0]
+		return err
+	})
+	return errors.Join(err, tx.unrefer(refs))
 }

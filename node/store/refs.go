@@ -95,14 +95,10 @@ func (m *merging) write(i int) []byte {
 	return m.writes[m.ends[i-1]:m.ends[i]]
 }
 
+// Finish returns the row. Without its base it still says what is gone; with it, it
+// may be empty. (Pebble lets a merger say that such a row is to be deleted, but its
+// compactions do not survive that.)
 func (m *merging) Finish(includesBase bool) ([]byte, io.Closer, error) {
-	v, _, closer, err := m.DeletableFinish(includesBase)
-	return v, closer, err
-}
-
-// DeletableFinish returns the row, and whether it is gone altogether. Without its
-// base it still says what is gone.
-func (m *merging) DeletableFinish(includesBase bool) ([]byte, bool, io.Closer, error) {
 	var list []ref
 	for i := range m.ends {
 		if !m.backward {
@@ -110,7 +106,7 @@ func (m *merging) DeletableFinish(includesBase bool) ([]byte, bool, io.Closer, e
 		}
 		var err error
 		if list, err = parseRefs(m.table, list, m.write(i)); err != nil {
-			return nil, false, nil, err
+			return nil, nil, err
 		}
 	}
 	out := make([]byte, 0, len(m.writes))
@@ -124,7 +120,7 @@ func (m *merging) DeletableFinish(includesBase bool) ([]byte, bool, io.Closer, e
 		}
 		out = r.append(m.table, out)
 	}
-	return out, includesBase && len(out) == 0, nil, nil
+	return out, nil, nil
 }
 
 // lastWrites returns the first write of each reference, by number and audience.

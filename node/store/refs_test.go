@@ -17,7 +17,7 @@ func rowOf(table byte, refs ...ref) []byte {
 }
 
 // put merges writes, the oldest first, as Pebble does.
-func put(t testing.TB, table byte, base bool, writes ...[]byte) ([]byte, bool) {
+func put(t testing.TB, table byte, base bool, writes ...[]byte) []byte {
 	t.Helper()
 	m := &merging{table: table}
 	for _, w := range writes {
@@ -25,11 +25,11 @@ func put(t testing.TB, table byte, base bool, writes ...[]byte) ([]byte, bool) {
 			t.Fatal(err)
 		}
 	}
-	v, gone, _, err := m.DeletableFinish(base)
+	v, _, err := m.Finish(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v, gone
+	return v
 }
 
 func TestTheLastWriteOfAReferenceCounts(t *testing.T) {
@@ -52,10 +52,9 @@ func TestTheLastWriteOfAReferenceCounts(t *testing.T) {
 			for _, r := range c.writes {
 				writes = append(writes, rowOf(tableTagged, r))
 			}
-			v, deleted := put(t, tableTagged, true, writes...)
-			got, err := parseRefs(tableTagged, nil, v)
-			if err != nil || !slices.Equal(got, c.want) || deleted != (c.want == nil) {
-				t.Errorf("row of %v, gone %t, %v; want %v", got, deleted, err, c.want)
+			got, err := parseRefs(tableTagged, nil, put(t, tableTagged, true, writes...))
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("row of %v, %v; want %v", got, err, c.want)
 			}
 		})
 	}
@@ -127,8 +126,7 @@ func TestARowOfOneTagIsBounded(t *testing.T) {
 	for n := uint64(3 * maxRefs); n > 0; n-- {
 		writes = append(writes, rowOf(tableTagged, ref{number: n}))
 	}
-	v, _ := put(t, tableTagged, true, writes...)
-	got, err := parseRefs(tableTagged, nil, v)
+	got, err := parseRefs(tableTagged, nil, put(t, tableTagged, true, writes...))
 	if err != nil || len(got) != maxRefs || got[0].number != 1 || got[maxRefs-1].number != maxRefs {
 		t.Errorf("%d references, %v; want the first %d", len(got), err, maxRefs)
 	}

@@ -94,13 +94,23 @@ func (tx *Tx) Expect(author directory.AgencyID, e token.Epoch, t token.Tag, id c
 	return tx.refer(keyOfTag(tableExpected, n, e, t), ref{number: uint64(id)})
 }
 
-// Unexpect takes back what Expect recorded.
+// Unexpect takes back what Expect recorded, and leaves nothing of it.
 func (tx *Tx) Unexpect(author directory.AgencyID, e token.Epoch, t token.Tag, id casefile.IdentifierID) error {
-	n, err := tx.giveAuthor(author)
+	n, ok := tx.authorOf(author)
+	if !ok {
+		return nil
+	}
+	k := keyOfTag(tableExpected, n, e, t)
+	rows, err := tx.lookUp(tableExpected, []tagKey{k})
 	if err != nil {
 		return err
 	}
-	return tx.refer(keyOfTag(tableExpected, n, e, t), ref{number: uint64(id), gone: true})
+	for _, r := range rows[0] {
+		if r.number != uint64(id) {
+			return tx.refer(k, ref{number: uint64(id), gone: true})
+		}
+	}
+	return tx.delete(k[:])
 }
 
 // Expected returns the identifiers of ours that author's tag may stand for: those
