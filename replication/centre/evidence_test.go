@@ -11,8 +11,9 @@ import (
 
 // forks are two heads of one number that an agency signed.
 func (c *client) forks(number uint64) *wire.Evidence {
-	first := feed.Sign(c.id, c.keys.Signing, feed.Position{Number: number, Hash: [32]byte{1}})
-	second := feed.Sign(c.id, c.keys.Signing, feed.Position{Number: number, Hash: [32]byte{2}})
+	id := feed.ID{Author: c.id}
+	first := feed.Sign(id, c.keys.Signing, feed.Position{Generation: 1, Number: number, Hash: [32]byte{1}})
+	second := feed.Sign(id, c.keys.Signing, feed.Position{Generation: 1, Number: number, Hash: [32]byte{2}})
 	return &wire.Evidence{First: first.Message(), Second: second.Message()}
 }
 

@@ -35,8 +35,9 @@ func (s *State) noticed(kind uint32, agency string, since uint64) bool {
 	})
 }
 
-// forked returns the number at which evidence shows that the agency's feed
-// forks. The registry believes nobody: both signatures prove it.
+// forked returns the number at which evidence shows that one of the agency's
+// feeds forks: both heads are of one audience, generation and number. The
+// registry believes nobody: both signatures prove it.
 func (m member) forked(e *wire.Evidence) (number uint64, err error) {
 	first, err := feed.ParseHead(e.GetFirst())
 	if err != nil {
@@ -46,7 +47,7 @@ func (m member) forked(e *wire.Evidence) (number uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if first.Author != m.agency.ID || second.Author != m.agency.ID || first.Number != second.Number || first.Hash == second.Hash ||
+	if first.Author != m.agency.ID || !first.Conflicts(second) ||
 		!first.Verified(m.agency.Key) || !second.Verified(m.agency.Key) {
 		return 0, ErrNoEvidence
 	}

@@ -9,10 +9,15 @@ import (
 	"interlock/protocol/wire"
 )
 
-// head is what an author signs who says that its feed has one entry with this tag.
+// head is what an author signs who says that its feed for every member has one
+// entry with this tag.
 func head(t testing.TB, id directory.AgencyID, key ed25519.PrivateKey, tag byte) feed.Head {
+	return headOf(t, feed.ID{Author: id}, 1, key, tag)
+}
+
+func headOf(t testing.TB, id feed.ID, generation uint32, key ed25519.PrivateKey, tag byte) feed.Head {
 	t.Helper()
-	w := feed.NewWriter(id, key, feed.Start(id))
+	w := feed.NewWriter(id, key, feed.Start(id, generation))
 	e := feed.Entry{Number: 1, Kind: feed.Announce, Epoch: 1}
 	e.Tag[0] = tag
 	if err := w.Append(e); err != nil {
@@ -49,6 +54,20 @@ func TestAForkSuspendsByPolicy(t *testing.T) {
 	l.repeats(proves(proof))
 }
 
+func TestAForkOfAnyFeedAndGenerationIsAFork(t *testing.T) {
+	n := newNetwork(t, 3, 2)
+	l, denver := n.founded(t, 1), seeded("agency", 0)
+	l.admit(n, denver, "denver-pd", 1)
+	group, err := directory.GroupAudience("border")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := feed.ID{Author: "denver-pd", Audience: group}
+	first, second := headOf(t, id, 3, denver, 1), headOf(t, id, 3, denver, 2)
+	l.takes(proves(&wire.Evidence{First: first.Message(), Second: second.Message()}))
+	l.wantStatus(denver, directory.Suspended)
+}
+
 func TestAForkOnlyNotifiesWhereThePolicySaysSo(t *testing.T) {
 	n := newNetwork(t, 3, 2)
 	l, denver := n.founded(t, 1), seeded("agency", 0)
@@ -75,7 +94,13 @@ func TestWhatProvesNoForkIsRefused(t *testing.T) {
 	first, second := head(t, "denver-pd", denver, 1), head(t, "denver-pd", denver, 2)
 	forged := second.Message()
 	forged.Signature[3] ^= 1
-	empty := feed.Empty("denver-pd", denver)
+	empty := feed.Empty(first.ID, 1, denver)
+	group, err := directory.GroupAudience("border")
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := headOf(t, feed.ID{Author: "denver-pd", Audience: group}, 1, denver, 2)
+	compacted := headOf(t, first.ID, 2, denver, 2)
 	rows := []struct {
 		name string
 		e    *wire.Evidence
@@ -86,6 +111,8 @@ func TestWhatProvesNoForkIsRefused(t *testing.T) {
 		{"a stranger", fork(t, "aurora-pd", denver), ErrUnknownAgency},
 		{"equal heads", &wire.Evidence{First: first.Message(), Second: first.Message()}, ErrNoEvidence},
 		{"different numbers", &wire.Evidence{First: empty.Message(), Second: first.Message()}, ErrNoEvidence},
+		{"feeds of different audiences", &wire.Evidence{First: first.Message(), Second: elsewhere.Message()}, ErrNoEvidence},
+		{"different generations", &wire.Evidence{First: first.Message(), Second: compacted.Message()}, ErrNoEvidence},
 		{"a forged head", &wire.Evidence{First: first.Message(), Second: forged}, ErrNoEvidence},
 		{"another agency's key", fork(t, "denver-pd", boulder), ErrNoEvidence},
 		{"another author", &wire.Evidence{First: first.Message(), Second: head(t, "boulder-pd", boulder, 2).Message()}, ErrNoEvidence},
