@@ -9,6 +9,7 @@ import (
 	"interlock/crypto/token"
 	"interlock/node/casefile"
 	"interlock/node/store"
+	"interlock/node/tokens"
 	"interlock/protocol/identifier"
 	"interlock/protocol/wire"
 )
@@ -56,7 +57,7 @@ func (f *Flow) ask(ctx context.Context, found []casefile.Found) fresh {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	got, err := f.request(ctx, need, epoch)
+	got, err := f.request(ctx, need, epoch, tokens.Officer)
 	if err != nil {
 		f.silent.Store(true)
 		poke(f.waiting)
@@ -71,34 +72,37 @@ var (
 	errChange = errors.New("the registry's token key is just changing")
 )
 
-// request gets tokens of an epoch in batches of what one evaluation may hold. It
-// asks for none that could not be used.
-func (f *Flow) request(ctx context.Context, need []identifier.Identifier, epoch token.Epoch) (fresh, error) {
+// request gets tokens of an epoch. It asks for none that could not be used.
+func (f *Flow) request(ctx context.Context, need []identifier.Identifier, epoch token.Epoch, u tokens.Urgency) (fresh, error) {
 	if epoch == 0 {
 		return fresh{}, errNoKey
 	}
 	if _, ok := f.secret(epoch); !ok {
 		return fresh{}, fmt.Errorf("%w %d", errNoSecret, epoch)
 	}
+	list, of, err := f.tokens.Tokens(ctx, need, u)
+	if err != nil {
+		return fresh{}, err
+	}
+	if of != epoch {
+		return fresh{}, fmt.Errorf("%w: from %d to %d", errChange, epoch, of)
+	}
 	got := fresh{epoch: epoch, tokens: make(map[identifier.Identifier]oprf.Token, len(need))}
-	for len(need) > 0 {
-		n := min(len(need), wire.MaxEvaluate)
-		tokens, of, err := f.tokens.Tokens(ctx, need[:n])
-		if err != nil {
-			return fresh{}, err
-		}
-		if of != epoch {
-			return fresh{}, fmt.Errorf("%w: from %d to %d", errChange, epoch, of)
-		}
-		for i, t := range tokens {
-			got.tokens[need[i]] = t
-		}
-		need = need[n:]
+	for i, t := range list {
+		got.tokens[need[i]] = t
 	}
 	return got, nil
 }
 
-// CatchUp announces identifiers that wait for their token, up to one batch,
+// Several batches are asked for at a time, so that one is on its way while
+// another is made or checked; they are announced in smaller steps, for an officer's
+// save waits for no more than one.
+const (
+	caughtUpAtOnce  = 4 * wire.MaxEvaluate
+	announcedAtOnce = 512
+)
+
+// CatchUp announces identifiers that wait for their token, up to caughtUpAtOnce,
 // and reports how many it took.
 func (f *Flow) CatchUp(ctx context.Context) (int, error) {
 	var epoch token.Epoch
@@ -109,7 +113,7 @@ func (f *Flow) CatchUp(ctx context.Context) (int, error) {
 			return err
 		}
 		epoch = epochs.Current()
-		ids, err := tx.Waiting(wire.MaxEvaluate)
+		ids, err := tx.Waiting(caughtUpAtOnce)
 		if err != nil {
 			return err
 		}
@@ -123,15 +127,27 @@ func (f *Flow) CatchUp(ctx context.Context) (int, error) {
 		f.silent.Store(false)
 		return 0, nil
 	}
-	got, err := f.request(ctx, identifiersOf(list), epoch)
+	got, err := f.request(ctx, identifiersOf(list), epoch, tokens.Import)
 	if err != nil {
 		return 0, err
 	}
 	f.silent.Store(false)
-	return len(list), f.commit(func(tx *store.Tx, p *pen) error {
+	for rest := list; len(rest) > 0; {
+		n := min(len(rest), announcedAtOnce)
+		if err := f.settleAll(rest[:n], got); err != nil {
+			return 0, fmt.Errorf("announce waiting identifiers: %w", err)
+		}
+		rest = rest[n:]
+	}
+	return len(list), nil
+}
+
+// settleAll brings identifiers as far along as the tokens that came allow.
+func (f *Flow) settleAll(list []held, got fresh) error {
+	return f.commit(func(tx *store.Tx, p *pen) error {
 		for _, h := range list {
 			if err := p.settle(h, got, false); err != nil && !errors.Is(err, errWaits) {
-				return fmt.Errorf("announce waiting identifier: %w", err)
+				return err
 			}
 		}
 		return nil

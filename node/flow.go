@@ -16,13 +16,14 @@ import (
 	"interlock/node/desk"
 	"interlock/node/match"
 	"interlock/node/store"
+	"interlock/node/tokens"
 	"interlock/protocol/directory"
 	"interlock/protocol/identifier"
 )
 
 // Tokens is what the flow asks of the registry.
 type Tokens interface {
-	Tokens(context.Context, []identifier.Identifier) ([]oprf.Token, token.Epoch, error)
+	Tokens(context.Context, []identifier.Identifier, tokens.Urgency) ([]oprf.Token, token.Epoch, error)
 }
 
 // Flow is the way of an identifier through this node: entered by an officer,

@@ -23,6 +23,7 @@ import (
 	"interlock/node/desk"
 	"interlock/node/exchange"
 	"interlock/node/store"
+	"interlock/node/tokens"
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
 	"interlock/protocol/identifier"
@@ -51,7 +52,7 @@ func (r *registry) current() token.Epoch {
 	return r.epochs[len(r.epochs)-1]
 }
 
-func (r *registry) Tokens(_ context.Context, ids []identifier.Identifier) ([]oprf.Token, token.Epoch, error) {
+func (r *registry) Tokens(_ context.Context, ids []identifier.Identifier, _ tokens.Urgency) ([]oprf.Token, token.Epoch, error) {
 	if r.down {
 		return nil, 0, errors.New("registry down")
 	}

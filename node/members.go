@@ -9,8 +9,11 @@ import (
 )
 
 // derivedAtOnce is how many identifiers are derived for a member in one
-// transaction.
-const derivedAtOnce = 512
+// transaction, and derivedTogether for how many members.
+const (
+	derivedAtOnce   = 512
+	derivedTogether = 16
+)
 
 // Join takes a new directory: the token keys that it names match; members that are new, or back, are to be
 // derived; members that are out stop matching with this transaction. Where we
@@ -47,6 +50,9 @@ func (f *Flow) Join(d *directory.Directory, save func(*store.Tx) error) error {
 					return err
 				}
 			}
+		}
+		if err := tx.PutMutedTags(d.Policy.Muted); err != nil {
+			return err
 		}
 		return save(tx)
 	})
@@ -93,18 +99,29 @@ func (f *Flow) admit(tx *store.Tx, id directory.AgencyID, active bool, until cas
 	return tx.PutMember(m)
 }
 
-// DeriveNext derives our identifiers' tags for members that joined after
-// them, one step, and reports whether more is left.
-func (f *Flow) DeriveNext() (more bool, err error) {
+// lookedAgainAtOnce is how many identifiers whose mute was lifted are looked for in
+// one transaction.
+const lookedAgainAtOnce = 256
+
+// LookAgain looks for identifiers whose mute was lifted among what every member has
+// sent, one step, and reports whether more are left.
+func (f *Flow) LookAgain() (more bool, err error) {
 	err = f.commit(func(tx *store.Tx, p *pen) error {
-		members, err := tx.Members()
+		ids, err := tx.LookAgain(lookedAgainAtOnce)
 		if err != nil {
 			return err
 		}
-		for _, m := range members {
-			if m.Active && m.Done < m.Until {
-				more = true
-				return f.derive(tx, p, m)
+		more = len(ids) > 0
+		for _, id := range ids {
+			i, err := tx.Identifier(id)
+			if err == nil {
+				err = p.lookAll(held{id, i})
+			}
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			if err := tx.Looked(id); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -112,11 +129,36 @@ func (f *Flow) DeriveNext() (more bool, err error) {
 	return more, err
 }
 
-func (f *Flow) derive(tx *store.Tx, p *pen, m store.Member) error {
-	p.members = []directory.AgencyID{m.Agency}
-	end := min(m.Until, m.Done+derivedAtOnce)
-	for id := m.Done + 1; id <= end; id++ {
-		i, err := tx.Identifier(id)
+// DeriveNext derives our identifiers' tags for members that joined after
+// them, one step, and reports whether more is left. Members that are equally far go
+// together: an identifier's key is made once for all of them.
+func (f *Flow) DeriveNext() (more bool, err error) {
+	err = f.commit(func(tx *store.Tx, p *pen) error {
+		members, err := tx.Members()
+		if err != nil {
+			return err
+		}
+		var group []store.Member
+		for _, m := range members {
+			if !m.Active || m.Done >= m.Until || len(group) == derivedTogether {
+				continue
+			}
+			if len(group) == 0 || m.Done == group[0].Done && m.Until == group[0].Until {
+				group = append(group, m)
+			}
+		}
+		if more = len(group) > 0; !more {
+			return nil
+		}
+		return p.derive(group)
+	})
+	return more, err
+}
+
+func (p *pen) derive(group []store.Member) error {
+	end := min(group[0].Until, group[0].Done+derivedAtOnce)
+	for id := group[0].Done + 1; id <= end; id++ {
+		i, err := p.tx.Identifier(id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue // purged
 		}
@@ -135,8 +177,15 @@ func (f *Flow) derive(tx *store.Tx, p *pen, m store.Member) error {
 			return err
 		}
 	}
-	m.Done = end
-	return tx.PutMember(m)
+	p.members = []directory.AgencyID{}
+	for _, m := range group {
+		p.members = append(p.members, m.Agency)
+		m.Done = end
+		if err := p.tx.PutMember(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CloseAudiences drops the feeds of others that are held here and whose audience we

@@ -38,16 +38,25 @@ type Options struct {
 	// Cut and Disk are a testnet's faults: see link.Options and store.Options.
 	Cut  func(wire.Peer) bool
 	Disk func() error
+	// Direct is up to how many members are all linked and followed directly; 0 for
+	// DefaultDirect.
+	Direct int
 }
+
+// DefaultDirect is up to how many members a node follows all directly. In a larger
+// network it is linked to some, and hears of the feeds of the others by gossip.
+const DefaultDirect = 64
 
 // Pauses are the waits between attempts at what does not go now.
 type Pauses struct {
 	Registry time.Duration // asking the registry again
 	Feed     exchange.Pause
+	Receipts time.Duration // after our feeds have grown, before members are asked how far they are
+	Spread   exchange.Spreading
 }
 
 // DefaultPauses are those of a node in service.
-var DefaultPauses = Pauses{Registry: 3 * time.Second, Feed: exchange.Pause{First: 250 * time.Millisecond, Last: 15 * time.Second}}
+var DefaultPauses = Pauses{Registry: 3 * time.Second, Feed: exchange.Pause{First: 250 * time.Millisecond, Last: 15 * time.Second}, Receipts: 3 * time.Second, Spread: exchange.DefaultSpreading}
 
 // Node is a running node.
 type Node struct {
@@ -60,6 +69,8 @@ type Node struct {
 	directory *membership.Follower
 	flow      *Flow
 	followers *exchange.Followers
+	spread    *exchange.Spread
+	tokens    *tokens.Queue
 	desk      *desk.Desk
 	standing  atomic.Int32  // directory.Status, as the registry last said
 	unstored  atomic.Bool   // the directory in force is not on the disk
@@ -89,7 +100,7 @@ func Start(o Options) (*Node, error) {
 	if err := n.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start node %s: %w", o.Config.Agency, err), n.Close())
 	}
-	for _, task := range []func(){n.keepStanding, n.keepDirectory, n.keepCatchingUp, n.keepDeriving, n.keepCompacting, n.keepReporting} {
+	for _, task := range []func(){n.keepStanding, n.keepDirectory, n.keepCatchingUp, n.keepDeriving, n.keepCompacting, n.keepReporting, n.keepReceipts, n.keepSpreading} {
 		n.tasks.Go(task)
 	}
 	return n, nil
@@ -139,9 +150,14 @@ func (n *Node) wire(network directory.Network) error {
 			return fmt.Errorf("registry server %s: %w", s.Name, err)
 		}
 	}
+	queue, err := tokens.NewQueue(tokens.New(n.host, n.roster.Directory, n.o.Log))
+	if err != nil {
+		return err
+	}
+	n.tokens = queue
 	n.flow = &Flow{
 		self: n.agency.ID, key: n.keys.Signing, store: n.store, now: time.Now, log: n.o.Log,
-		tokens:  tokens.New(n.host, n.roster.Directory, n.o.Log),
+		tokens:  n.tokens,
 		raised:  n.raised,
 		waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1), compact: make(chan struct{}, 1), evidence: make(chan struct{}, 1),
 	}
@@ -159,6 +175,11 @@ func (n *Node) wire(network directory.Network) error {
 		}
 		return server.Serve(ctx, reader, s)
 	})
+	n.spread = exchange.NewSpread(exchange.Spread{
+		Self: n.agency.ID, Followers: n.followers, Source: n.flow, Directory: n.roster.Directory, Log: n.o.Log, Pause: n.o.Pauses.Spread,
+	})
+	n.host.Handle(wire.ProtocolReceipts, n.serveReceipts)
+	n.host.Handle(wire.ProtocolHoldings, n.spread.Answer)
 	if err := n.flow.Begin(); err != nil {
 		return err
 	}
@@ -206,6 +227,9 @@ func (n *Node) Close() error {
 	var errs []error
 	if n.host != nil {
 		errs = append(errs, n.host.Close())
+	}
+	if n.tokens != nil {
+		n.tokens.Close()
 	}
 	n.tasks.Wait()
 	if n.followers != nil {

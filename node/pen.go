@@ -20,6 +20,8 @@ type pen struct {
 	feeds   []*draft
 	looks   []match.Own
 	members []directory.AgencyID // with whom looks are looked for; nil for every active one
+
+	withdrawn []casefile.Withdrawal // what was withdrawn so far
 }
 
 // draft is what is appended to one of our feeds.
@@ -150,6 +152,7 @@ func (p *pen) withdraw(h held, s store.Standing) error {
 	}
 	e := feed.Entry{Number: s.Number, Epoch: s.Epoch}.Withdrawal(d.writer.Next())
 	d.entries = append(d.entries, e)
+	p.withdrawn = append(p.withdrawn, casefile.Withdrawal{Audience: s.Audience, Number: e.Number})
 	return errors.Join(d.writer.Append(e), p.tx.DropStanding(h.id, s))
 }
 

@@ -10,6 +10,7 @@ import (
 	"interlock/node/casefile"
 	"interlock/node/desk"
 	"interlock/node/store"
+	"interlock/node/tokens"
 	"interlock/protocol/directory"
 	"interlock/protocol/wire"
 )
@@ -83,7 +84,7 @@ func (f *Flow) Renew(ctx context.Context) (more bool, err error) {
 	}
 	got := fresh{epoch: e.Current()}
 	if len(list) > 0 {
-		if got, err = f.request(ctx, identifiersOf(list), e.Current()); err != nil {
+		if got, err = f.request(ctx, identifiersOf(list), e.Current(), tokens.Renewal); err != nil {
 			return false, err
 		}
 	}

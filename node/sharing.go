@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"interlock/node/casefile"
@@ -21,6 +22,9 @@ func (f *Flow) Handle(ctx context.Context, c casefile.CaseID, ids []identifier.I
 		return err
 	}
 	return f.inSteps(ctx, ids, func(tx *store.Tx, p *pen, h held) error {
+		if holds, err := tx.Holds(c, h.id); err != nil || !holds {
+			return err
+		}
 		from, err := tx.Sharing(c, h.id)
 		if err != nil || from == to {
 			return err
@@ -29,10 +33,10 @@ func (f *Flow) Handle(ctx context.Context, c casefile.CaseID, ids []identifier.I
 		if change.Identifier, err = h.identifier.MarshalBinary(); err != nil {
 			return err
 		}
-		if err := errors.Join(tx.PutSharing(c, h.id, to), tx.AddChange(change)); err != nil {
+		if err := tx.PutSharing(c, h.id, to); err != nil {
 			return err
 		}
-		return p.reconsider(h, c, !from.Matches())
+		return p.record(change, func() error { return p.reconsider(h, c, !from.Matches()) })
 	})
 }
 
@@ -53,22 +57,39 @@ func (f *Flow) Purge(ctx context.Context, c casefile.CaseID, ids []identifier.Id
 			return err
 		}
 		change := casefile.Change{Case: c, From: from, Purged: true, By: by, At: f.now().UTC().Truncate(time.Second)}
-		if err := errors.Join(tx.Unhold(c, h.id), tx.AddChange(change)); err != nil {
+		if err := tx.Unhold(c, h.id); err != nil {
 			return err
 		}
 		others, err := tx.CasesHolding(h.id)
 		if err != nil {
 			return err
 		}
-		if len(others) > 0 {
-			return p.reconsider(h, c, false)
-		}
-		return p.erase(h, standing)
+		return p.record(change, func() error {
+			if len(others) > 0 {
+				return p.reconsider(h, c, false)
+			}
+			return p.erase(h, standing)
+		})
 	})
 	if err == nil {
 		poke(f.compact)
 	}
 	return err
+}
+
+// record writes a change with what is withdrawn by carrying it out. That a token is
+// still to be had is no fault.
+func (p *pen) record(change casefile.Change, carryOut func() error) error {
+	before := len(p.withdrawn)
+	done := carryOut()
+	if done != nil && !errors.Is(done, errWaits) {
+		return done
+	}
+	change.Withdrawn = slices.Clone(p.withdrawn[before:])
+	if err := p.tx.AddChange(change); err != nil {
+		return err
+	}
+	return done
 }
 
 // inSteps calls do with each identifier that we hold, some in a transaction.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"interlock/node/membership"
 	"interlock/node/store"
 	"interlock/protocol/directory"
+	"interlock/protocol/link"
 	"interlock/protocol/wire"
 )
 
@@ -99,7 +101,7 @@ func (n *Node) takeDirectory(c directory.Chain) error {
 		}
 		follow = append(follow, a)
 	}
-	n.followers.Set(n.ctx, follow)
+	n.followers.Set(n.ctx, n.neighbours(d, follow))
 	if own, ok := d.Agency(n.agency.ID); ok {
 		n.standing.Store(int32(own.Status))
 	}
@@ -110,6 +112,58 @@ func (n *Node) takeDirectory(c directory.Chain) error {
 	}
 	return n.checkKey(d)
 }
+
+// neighbours are the members that are followed directly: all of them in a small
+// network, and in a larger one those that hold it together and those that are in
+// a group with us.
+func (n *Node) neighbours(d *directory.Directory, all []directory.Agency) []directory.Agency {
+	limit := n.o.Direct
+	if limit == 0 {
+		limit = DefaultDirect
+	}
+	near := exchange.Neighbours(n.agency.ID, all, limit)
+	if len(near) == len(all) {
+		return near
+	}
+	for _, g := range d.Policy.Groups {
+		if !slices.Contains(g.Agencies, n.agency.ID) {
+			continue
+		}
+		for _, a := range all {
+			if slices.Contains(g.Agencies, a.ID) && !slices.ContainsFunc(near, func(b directory.Agency) bool { return b.ID == a.ID }) {
+				near = append(near, a)
+			}
+		}
+	}
+	return near
+}
+
+// gossipTopic is where the members of a network tell the heads of their feeds.
+func gossipTopic(genesis directory.GenesisHash) string {
+	return "interlock/heads/1/" + hex.EncodeToString(genesis[:16])
+}
+
+// keepSpreading tells our head, and fetches what others tell of, once this agency is
+// admitted.
+func (n *Node) keepSpreading() {
+	select {
+	case <-n.admitted:
+	case <-n.ctx.Done():
+		return
+	}
+	topic, err := n.host.Join(gossipTopic(n.roster.Network().Genesis), link.Gossip{Check: n.spread.Check, Deliver: n.spread.Deliver, MaxSize: maxHead})
+	if err != nil {
+		n.o.Log.Error("heads of feeds are not told: no gossip", "cause", err)
+		return
+	}
+	n.spread.Run(n.ctx, topic)
+	if err := topic.Close(); err != nil {
+		n.o.Log.Info("gossip ended", "cause", err)
+	}
+}
+
+// maxHead is the largest encoded head, bytes.
+const maxHead = 512
 
 // admit lets the directory be followed; only the first call counts.
 func (n *Node) admit() { n.admitting.Do(func() { close(n.admitted) }) }
@@ -219,6 +273,9 @@ func (n *Node) keepCatchingUp() {
 func (n *Node) keepDeriving() {
 	for n.ctx.Err() == nil {
 		more, err := n.flow.DeriveNext()
+		if err == nil && !more {
+			more, err = n.flow.LookAgain()
+		}
 		if err == nil && !more {
 			more, err = n.flow.CloseAudiences()
 		}

@@ -24,6 +24,8 @@ const (
 	ContextInvitation Context = "interlock invitation v1"
 	// ContextSuccession signs an application in the name of the key that it replaces.
 	ContextSuccession Context = "interlock key succession v1"
+	// ContextReceipt signs how far a member has compared another's feed.
+	ContextReceipt Context = "interlock receipt v1"
 	// ContextServer signs what a registry server says in the replicated log.
 	ContextServer Context = "interlock registry server v1"
 )

@@ -200,3 +200,16 @@ func trouble(err error) string {
 	}
 	return "it cannot be reached"
 }
+
+// connected reports whether an author's feeds flow from the author.
+func (fs *Followers) connected(author directory.AgencyID) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f := fs.running[author]
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.progress.Connected
+}

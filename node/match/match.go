@@ -14,6 +14,8 @@
 package match
 
 import (
+	"runtime"
+	"sync"
 	"time"
 
 	"interlock/crypto/token"
@@ -110,14 +112,10 @@ func follows(b Book, id feed.ID, e feed.Entry) (bool, error) {
 // them from now on, and looks them up among what the authors have sent to
 // audiences in which we are.
 func Announced(b Book, authors []directory.AgencyID, owns []Own, admits func(feed.ID) bool, now time.Time) error {
-	probes := make([]feed.Probe, 0, len(authors)*len(owns))
-	for _, author := range authors {
-		for _, own := range owns {
-			p := feed.Probe{Author: author, Epoch: own.Epoch, Tag: own.Key.Tag(author.Author())}
-			if err := b.Expect(author, p.Epoch, p.Tag, own.ID); err != nil {
-				return err
-			}
-			probes = append(probes, p)
+	probes := derive(authors, owns)
+	for n, p := range probes {
+		if err := b.Expect(p.Author, p.Epoch, p.Tag, owns[n%len(owns)].ID); err != nil {
+			return err
 		}
 	}
 	found, err := b.TaggedOf(probes)
@@ -136,6 +134,33 @@ func Announced(b Book, authors []directory.AgencyID, owns []Own, admits func(fee
 		}
 	}
 	return nil
+}
+
+// derivedAlone is up to how many tags one processor derives by itself.
+const derivedAlone = 256
+
+// derive makes the tags that authors would give our identifiers: by author, and then
+// as owns are. Many are derived on all processors.
+func derive(authors []directory.AgencyID, owns []Own) []feed.Probe {
+	probes := make([]feed.Probe, len(authors)*len(owns))
+	part := func(from, to int) {
+		for n := from; n < to; n++ {
+			for m, author := range authors {
+				probes[m*len(owns)+n] = feed.Probe{Author: author, Epoch: owns[n].Epoch, Tag: owns[n].Key.Tag(author.Author())}
+			}
+		}
+	}
+	workers := min(runtime.GOMAXPROCS(0), len(owns))
+	if len(probes) <= derivedAlone || workers < 2 {
+		part(0, len(owns))
+		return probes
+	}
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() { part(w*len(owns)/workers, (w+1)*len(owns)/workers) })
+	}
+	wg.Wait()
+	return probes
 }
 
 // raise opens the entry's pointer and raises an alert for each of our cases

@@ -502,10 +502,10 @@ func (x *Ack) GetNumber() uint64 {
 	return 0
 }
 
-// ReceiptsRequest asks a member how far it has compared the asker's feeds.
+// ReceiptsRequest asks a member how far it has compared the asker's feeds. It may
+// fetch what it has not first.
 type ReceiptsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Nonce         []byte                 `protobuf:"bytes,1,opt,name=nonce,proto3" json:"nonce,omitempty"` // 16 bytes; what is signed is fresh
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -538,13 +538,6 @@ func (x *ReceiptsRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ReceiptsRequest.ProtoReflect.Descriptor instead.
 func (*ReceiptsRequest) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *ReceiptsRequest) GetNonce() []byte {
-	if x != nil {
-		return x.Nonce
-	}
-	return nil
 }
 
 // Receipt says that its reader has compared an author's feed up to a head with
@@ -5349,9 +5342,8 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x02 \x01(\rR\n" +
 	"generation\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\x04R\x06number\"'\n" +
-	"\x0fReceiptsRequest\x12\x14\n" +
-	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"\xd3\x01\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\"\x11\n" +
+	"\x0fReceiptsRequest\"\xd3\x01\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06reader\x18\x01 \x01(\tR\x06reader\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\tR\x06author\x12\x1a\n" +
