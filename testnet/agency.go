@@ -204,7 +204,7 @@ func (a *Agency) save(ctx context.Context, by casefile.Officer, c casefile.CaseI
 	if err != nil {
 		return desk.Saved{}, err
 	}
-	return d.Save(ctx, by, c, draft, nil)
+	return d.Save(ctx, by, c, draft, nil, casefile.Sharing{})
 }
 
 // Alerts returns every alert of the agency.

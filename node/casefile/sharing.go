@@ -47,4 +47,13 @@ type Change struct {
 	Purged     bool // the case forgot it
 	By         OfficerName
 	At         time.Time
+	Withdrawn  []Withdrawal `json:",omitempty"` // the announcements that the change ended
+}
+
+// Withdrawal is the entry of our own feed for an audience that ends an
+// announcement. Who has that feed up to Number, in whichever generation, has the
+// announcement no more: a number is given once in all generations.
+type Withdrawal struct {
+	Audience directory.Audience
+	Number   uint64
 }

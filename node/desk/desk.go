@@ -17,6 +17,7 @@ import (
 	"interlock/node/store"
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
+	"interlock/protocol/identifier"
 )
 
 // ErrNotFound is the answer to what is not there, and to what is not for this
@@ -28,6 +29,10 @@ type Flow interface {
 	// Enter saves identifiers into a case and says what became of them. with,
 	// told the same, writes in the same transaction.
 	Enter(ctx context.Context, c casefile.CaseID, found []casefile.Found, with func(*store.Tx, Saved) error) (Saved, error)
+	// Handle changes how a case handles identifiers that it holds, and records it.
+	Handle(ctx context.Context, c casefile.CaseID, ids []identifier.Identifier, to casefile.Sharing, by casefile.OfficerName) error
+	// Purge lets a case forget identifiers, and records that it did.
+	Purge(ctx context.Context, c casefile.CaseID, ids []identifier.Identifier, by casefile.OfficerName) error
 }
 
 // Network is what the desk shows of the federation.
@@ -38,11 +43,12 @@ type Network interface {
 
 // Options are what a desk is made from.
 type Options struct {
-	Agency  directory.Agency
-	Store   *store.Store
-	Flow    Flow
-	Network Network
-	Now     func() time.Time
+	Agency   directory.Agency
+	Store    *store.Store
+	Flow     Flow
+	Network  Network
+	Coverage Covers // nil where nobody says what was compared
+	Now      func() time.Time
 }
 
 // Desk is the officers' side of a node. It may be used from any goroutine.
@@ -51,6 +57,7 @@ type Desk struct {
 	store   *store.Store
 	flow    Flow
 	network Network
+	covers  Covers
 	now     func() time.Time
 	queue   chan struct{} // holds a place for each password to be hashed
 	hashing chan struct{} // and for each that is being hashed
@@ -60,7 +67,7 @@ type Desk struct {
 // New returns a desk.
 func New(o Options) *Desk {
 	return &Desk{
-		agency: o.Agency, store: o.Store, flow: o.Flow, network: o.Network, now: o.Now,
+		agency: o.Agency, store: o.Store, flow: o.Flow, network: o.Network, covers: o.Coverage, now: o.Now,
 		queue: make(chan struct{}, hashesWaiting), hashing: make(chan struct{}, hashesAtOnce),
 		watch: watchers{open: map[*watcher]bool{}},
 	}

@@ -26,6 +26,9 @@ type flow struct {
 	store *store.Store
 	fails int // after so many steps
 	steps int
+
+	withdrawn uint64 // entries so far, in every audience
+	now       func() time.Time
 }
 
 var errFault = errors.New("fault")
@@ -47,26 +50,33 @@ func (f *flow) Enter(_ context.Context, c casefile.CaseID, found []casefile.Foun
 			}
 			if isNew {
 				s.Added++
+				err = tx.PutSharing(c, id, fd.Sharing)
 			} else {
 				s.Already++
+			}
+			if err != nil {
+				return err
 			}
 		}
 		return with(tx, s)
 	})
 }
 
-type nobody struct{}
+// network is a federation that nobody hears.
+type network struct{ directory *directory.Directory }
 
-func (nobody) Directory() *directory.Directory { return nil }
-func (nobody) Status() NetworkStatus           { return NetworkStatus{} }
+func (n *network) Directory() *directory.Directory { return n.directory }
+func (n *network) Status() NetworkStatus           { return NetworkStatus{} }
 
 type clock struct{ now time.Time }
 
 type room struct {
 	*Desk
-	flow  *flow
-	store *store.Store
-	clock *clock
+	flow    *flow
+	store   *store.Store
+	network *network
+	covers  *covers
+	clock   *clock
 }
 
 func newRoom(t *testing.T) *room {
@@ -88,9 +98,11 @@ func newRoomOn(t *testing.T, free func() (uint64, error)) *room {
 			t.Error(err)
 		}
 	})
-	r := &room{flow: &flow{store: s}, store: s, clock: &clock{time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}}
+	r := &room{store: s, network: &network{}, covers: &covers{}, clock: &clock{time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}}
+	now := func() time.Time { return r.clock.now }
+	r.flow = &flow{store: s, now: now}
 	r.Desk = New(Options{
-		Agency: directory.Agency{ID: "denver-pd"}, Store: s, Flow: r.flow, Network: nobody{}, Now: func() time.Time { return r.clock.now },
+		Agency: directory.Agency{ID: "denver-pd"}, Store: s, Flow: r.flow, Network: r.network, Coverage: r.covers, Now: now,
 	})
 	return r
 }
@@ -163,11 +175,11 @@ func TestADraftIsSavedOnceWithItsNote(t *testing.T) {
 	if _, err := r.OpenDraft(chief, id, draft); !errors.Is(err, ErrNotFound) {
 		t.Errorf("somebody else's draft: %v, want %v", err, ErrNotFound)
 	}
-	got, err := r.Save(t.Context(), okafor, id, draft, []int{1})
+	got, err := r.Save(t.Context(), okafor, id, draft, []int{1}, casefile.Sharing{})
 	if err != nil || got != (Saved{Added: 2}) {
 		t.Errorf("Save = %+v, %v; want 2 added", got, err)
 	}
-	if _, err := r.Save(t.Context(), okafor, id, draft, nil); !errors.Is(err, ErrNotFound) {
+	if _, err := r.Save(t.Context(), okafor, id, draft, nil, casefile.Sharing{}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("saving again: %v, want %v", err, ErrNotFound)
 	}
 	c, err := r.Case(okafor, id)
@@ -200,11 +212,11 @@ func TestAnInterruptedSaveGoesOnWhereItWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.flow.fails = 1
-	if _, err := r.Save(t.Context(), okafor, id, draft, nil); !errors.Is(err, errFault) {
+	if _, err := r.Save(t.Context(), okafor, id, draft, nil, casefile.Sharing{}); !errors.Is(err, errFault) {
 		t.Fatalf("Save = %v, want %v", err, errFault)
 	}
 	r.flow.fails = 0
-	got, err := r.Save(t.Context(), okafor, id, draft, nil)
+	got, err := r.Save(t.Context(), okafor, id, draft, nil, casefile.Sharing{})
 	if err != nil || got != (Saved{Added: n}) {
 		t.Errorf("Save = %+v, %v; want %d added in all", got, err, n)
 	}
@@ -262,7 +274,7 @@ func TestAFullDiskIsSaidToTheOfficerAndNothingIsLost(t *testing.T) {
 		"opening a case": func() error { _, err := r.OpenCase(okafor, casefile.NewCase{Number: "D-2"}); return err },
 		"a note":         func() error { _, err := r.AddNote(okafor, id, "note"); return err },
 		"a draft":        func() error { _, err := r.Draft(okafor, id, report(t, 1), ""); return err },
-		"a save":         func() error { _, err := r.Save(t.Context(), okafor, id, draft, nil); return err },
+		"a save":         func() error { _, err := r.Save(t.Context(), okafor, id, draft, nil, casefile.Sharing{}); return err },
 	} {
 		var s *casefile.Sentence
 		if err := do(); !errors.As(err, &s) || !strings.Contains(s.Text, "disk") {
@@ -270,7 +282,7 @@ func TestAFullDiskIsSaidToTheOfficerAndNothingIsLost(t *testing.T) {
 		}
 	}
 	free = 1 << 40
-	if got, err := r.Save(t.Context(), okafor, id, draft, nil); err != nil || got.Added != 2 {
+	if got, err := r.Save(t.Context(), okafor, id, draft, nil, casefile.Sharing{}); err != nil || got.Added != 2 {
 		t.Errorf("the same save once there is room: %+v, %v; want 2 added", got, err)
 	}
 }

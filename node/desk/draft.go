@@ -61,6 +61,8 @@ type storedDraft struct {
 	Lines    []storedLine
 	Problems []intake.Problem
 	Text     string
+
+	sharing casefile.Sharing // of what is new, while it is saved
 }
 
 type storedLine struct {
@@ -175,11 +177,7 @@ func (d *Desk) OpenDraft(by casefile.Officer, id casefile.CaseID, of DraftID) (D
 			if line.Identifier, err = identifier.Decode(l.Identifier); err != nil {
 				return err
 			}
-			known, err := tx.Known(line.Identifier)
-			if err == nil {
-				line.AlreadyHeld, err = tx.Holds(id, known)
-			}
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
+			if line.AlreadyHeld, err = holds(tx, id, line.Identifier); err != nil {
 				return err
 			}
 			out.Lines = append(out.Lines, line)
@@ -187,6 +185,18 @@ func (d *Desk) OpenDraft(by casefile.Officer, id casefile.CaseID, of DraftID) (D
 		return nil
 	})
 	return out, err
+}
+
+// holds reports whether a case holds an identifier.
+func holds(tx *store.Tx, id casefile.CaseID, i identifier.Identifier) (bool, error) {
+	known, err := tx.Known(i)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return tx.Holds(id, known)
 }
 
 // DropDraft forgets a draft.

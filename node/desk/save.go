@@ -25,7 +25,15 @@ func (s Saved) plus(o Saved) Saved {
 // Save takes a draft into its case, except for the lines the officer left
 // out. It goes in steps, each on the disk before the next, and each step also
 // records how far it came: called again after a crash it goes on from there.
-func (d *Desk) Save(ctx context.Context, by casefile.Officer, id casefile.CaseID, of DraftID, leave []int) (Saved, error) {
+// What the case does not hold yet is handled as sharing says, which shares or
+// only watches; what it holds keeps its own.
+func (d *Desk) Save(ctx context.Context, by casefile.Officer, id casefile.CaseID, of DraftID, leave []int, sharing casefile.Sharing) (Saved, error) {
+	if sharing.Way == casefile.Withdrawn {
+		return Saved{}, errNotOffered
+	}
+	if err := d.offers(sharing); err != nil {
+		return Saved{}, err
+	}
 	var s storedDraft
 	var p progress
 	err := d.store.View(func(tx *store.Tx) (err error) {
@@ -38,6 +46,7 @@ func (d *Desk) Save(ctx context.Context, by casefile.Officer, id casefile.CaseID
 	if err != nil {
 		return Saved{}, err
 	}
+	s.sharing = sharing
 	left := make(map[int]bool, len(leave))
 	for _, n := range leave {
 		left[n] = true
@@ -92,7 +101,7 @@ func (s *storedDraft) found(at time.Time, from, to int, left map[int]bool) ([]ca
 		if err != nil {
 			return nil, err
 		}
-		f := casefile.Found{Identifier: i}
+		f := casefile.Found{Identifier: i, Sharing: s.sharing}
 		for _, line := range s.Lines[n].Places {
 			f.Sightings = append(f.Sightings, casefile.Sighting{Source: s.Source, Line: line, By: s.By, At: at})
 		}

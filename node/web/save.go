@@ -74,7 +74,7 @@ func (s *site) save(w http.ResponseWriter, r *http.Request, v visitor, id casefi
 		if err != nil {
 			continue
 		}
-		one, err := s.desk.Save(r.Context(), v.Officer, id, of, leave[name])
+		one, err := s.desk.Save(r.Context(), v.Officer, id, of, leave[name], casefile.Sharing{})
 		if errors.Is(err, desk.ErrNotFound) {
 			continue
 		}

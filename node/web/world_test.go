@@ -46,6 +46,7 @@ type world struct {
 	store   *store.Store
 	network *network
 	flow    *flow
+	covers  *covers
 	log     *bytes.Buffer
 
 	mu  sync.Mutex
@@ -89,10 +90,11 @@ func build(t testing.TB, origin string) *world {
 			t.Errorf("close the store: %v", err)
 		}
 	})
-	w.network, w.flow = newNetwork(), &flow{store: w.store, registry: true}
+	w.covers = &covers{}
+	w.network, w.flow = newNetwork(), &flow{store: w.store, registry: true, now: w.clock}
 	w.desk = desk.New(desk.Options{
 		Agency: directory.Agency{ID: "denver-pd", Name: "Denver Police Department", Jurisdiction: "US-CO"},
-		Store:  w.store, Flow: w.flow, Network: w.network, Now: w.clock,
+		Store:  w.store, Flow: w.flow, Network: w.network, Coverage: w.covers, Now: w.clock,
 	})
 	w.officer("m.okafor", casefile.Investigator)
 	u, err := url.Parse(origin)
@@ -197,6 +199,9 @@ type flow struct {
 	registry bool
 	fault    error       // what Enter fails with
 	meets    *alert.Pair // raised with whatever is entered
+
+	now       func() time.Time
+	withdrawn uint64 // entries that withdraw, so far
 }
 
 func (f *flow) Enter(_ context.Context, c casefile.CaseID, found []casefile.Found, with func(*store.Tx, desk.Saved) error) (saved desk.Saved, err error) {
@@ -216,8 +221,12 @@ func (f *flow) Enter(_ context.Context, c casefile.CaseID, found []casefile.Foun
 			}
 			if isNew {
 				saved.Added++
+				err = tx.PutSharing(c, id, one.Sharing)
 			} else {
 				saved.Already++
+			}
+			if err != nil {
+				return err
 			}
 			if f.meets != nil {
 				if err := tx.Raise(*f.meets, alert.Ground{Identifier: one.Identifier}); err != nil {
