@@ -1,9 +1,8 @@
 package match
 
 import (
-	"slices"
+	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -16,139 +15,158 @@ import (
 	"interlock/protocol/identifier"
 )
 
-// book is a Book in memory.
-type book struct {
-	expected map[directory.AgencyID]map[token.Tag]casefile.IdentifierID
-	entries  map[directory.AgencyID]map[token.Tag]feed.Entry
-	cases    map[casefile.IdentifierID][]casefile.CaseID
-	alerts   map[alert.Pair][]identifier.Identifier
-	muted    map[identifier.Identifier]bool // by this agency
-	tags     map[token.Tag]bool             // by the network
-}
-
-func newBook() *book {
-	return &book{
-		expected: map[directory.AgencyID]map[token.Tag]casefile.IdentifierID{},
-		entries:  map[directory.AgencyID]map[token.Tag]feed.Entry{},
-		cases:    map[casefile.IdentifierID][]casefile.CaseID{},
-		alerts:   map[alert.Pair][]identifier.Identifier{},
-		muted:    map[identifier.Identifier]bool{}, tags: map[token.Tag]bool{},
-	}
-}
-
-func (b *book) Expected(a directory.AgencyID, _ token.Epoch, t token.Tag) (casefile.IdentifierID, bool, error) {
-	id, ok := b.expected[a][t]
-	return id, ok, nil
-}
-
-func (b *book) EntryTagged(a directory.AgencyID, _ token.Epoch, t token.Tag) (feed.Entry, bool, error) {
-	e, ok := b.entries[a][t]
-	return e, ok, nil
-}
-
-func (b *book) Expect(a directory.AgencyID, _ token.Epoch, t token.Tag, id casefile.IdentifierID) error {
-	if b.expected[a] == nil {
-		b.expected[a] = map[token.Tag]casefile.IdentifierID{}
-	}
-	b.expected[a][t] = id
-	return nil
-}
-
-func (b *book) Muted(i identifier.Identifier, t token.Tag) (bool, error) {
-	return b.muted[i] || b.tags[t], nil
-}
-
-func (b *book) CasesHolding(id casefile.IdentifierID) ([]casefile.CaseID, error) {
-	return b.cases[id], nil
-}
-
-func (b *book) Raise(p alert.Pair, g alert.Ground) error {
-	if !slices.Contains(b.alerts[p], g.Identifier) {
-		b.alerts[p] = append(b.alerts[p], g.Identifier)
-	}
-	return nil
-}
-
-const (
-	boulder directory.AgencyID = "boulder-so"
-	aurora  directory.AgencyID = "aurora-pd"
-	epoch   token.Epoch        = 1
-)
-
-var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-
-func parsed(t testing.TB, raw string) identifier.Identifier {
-	t.Helper()
-	i, err := identifier.Parse(identifier.Email, raw, "US")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i
-}
-
-// keyOf stands for the token of an identifier: any holder derives the same.
-func keyOf(i identifier.Identifier) *token.Key {
-	var t [token.Size]byte
-	copy(t[:], i.Value())
-	return token.Derive(t, token.Secret{7}, epoch)
-}
-
-// entryOf is the entry in which author announces i from a case of its own.
-func entryOf(t testing.TB, author directory.AgencyID, n uint64, i identifier.Identifier, c byte) feed.Entry {
-	t.Helper()
-	k := keyOf(i)
-	e := feed.Entry{Number: n, Kind: feed.Announce, Epoch: epoch, Tag: k.Tag(author.Author())}
-	p, err := k.Seal(nil, author.Author(), n, token.Pointer{Case: token.CasePointer{c}, Kind: uint8(i.Kind())})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Pointer = p
-	return e
-}
-
-// arrive does what a node does with an entry of another member.
-func (b *book) arrive(t testing.TB, author directory.AgencyID, e feed.Entry, own map[casefile.IdentifierID]identifier.Identifier) {
-	t.Helper()
-	if b.entries[author] == nil {
-		b.entries[author] = map[token.Tag]feed.Entry{}
-	}
-	b.entries[author][e.Tag] = e
-	open := func(id casefile.IdentifierID, e token.Epoch) (Own, error) {
-		return Own{ID: id, Identifier: own[id], Epoch: e, Key: keyOf(own[id])}, nil
-	}
-	if err := Arrived(b, author, e, open, noon); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (b *book) announce(t testing.TB, author directory.AgencyID, id casefile.IdentifierID, i identifier.Identifier) {
-	t.Helper()
-	if err := Announced(b, author, Own{ID: id, Identifier: i, Epoch: epoch, Key: keyOf(i)}, noon); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAMatchIsFoundInEitherOrder(t *testing.T) {
 	i := parsed(t, "j.doe@example.org")
 	want := map[alert.Pair][]identifier.Identifier{
 		{Case: 3, Agency: boulder, Theirs: token.CasePointer{9}}: {i},
 	}
 	own := map[casefile.IdentifierID]identifier.Identifier{1: i}
-	for _, arrivesFirst := range []bool{true, false} {
-		b := newBook()
-		b.cases[1] = []casefile.CaseID{3}
-		e := entryOf(t, boulder, 5, i, 9)
-		if arrivesFirst {
-			b.arrive(t, boulder, e, own)
-			b.announce(t, boulder, 1, i)
-		} else {
-			b.announce(t, boulder, 1, i)
-			b.arrive(t, boulder, e, own)
-		}
-		if !cmp.Equal(b.alerts, want, cmp.Comparer(func(x, y identifier.Identifier) bool { return x == y })) {
-			t.Errorf("entry first %t: %d alerts, want the one pair", arrivesFirst, len(b.alerts))
+	for _, id := range []feed.ID{{Author: boulder}, {Author: boulder, Audience: listed(t, aurora)}} {
+		for _, arrivesFirst := range []bool{true, false} {
+			b := newBook()
+			b.cases[1] = []casefile.CaseID{3}
+			e := entryOf(t, boulder, 5, i, 9)
+			if arrivesFirst {
+				b.arrive(t, id, own, e)
+				b.announce(t, []directory.AgencyID{aurora, boulder}, own, everyone)
+			} else {
+				b.announce(t, []directory.AgencyID{aurora, boulder}, own, everyone)
+				b.arrive(t, id, own, e)
+			}
+			b.wantAlerts(t, fmt.Sprintf("for %q, entry first %t", id.Audience, arrivesFirst), want)
 		}
 	}
+}
+
+// TestManyAreLookedUpTogether: each entry and each identifier meets its own.
+func TestManyAreLookedUpTogether(t *testing.T) {
+	own, want := map[casefile.IdentifierID]identifier.Identifier{}, map[alert.Pair][]identifier.Identifier{}
+	var entries, others []feed.Entry
+	b := newBook()
+	for n := range 300 { // as many as are derived on all processors
+		id, i := casefile.IdentifierID(n+1), parsed(t, fmt.Sprintf("p%d@example.org", n))
+		if n%2 == 0 {
+			own[id] = i
+			b.cases[id] = []casefile.CaseID{casefile.CaseID(n)}
+		}
+		if n%3 == 0 {
+			entries = append(entries, entryOf(t, boulder, uint64(n+1), i, byte(n), byte(n>>8)))
+		}
+		if n%5 == 0 {
+			others = append(others, entryOf(t, aurora, uint64(n+1), i, byte(n), byte(n>>8)))
+		}
+		if n%6 == 0 {
+			want[alert.Pair{Case: casefile.CaseID(n), Agency: boulder, Theirs: token.CasePointer{byte(n), byte(n >> 8)}}] = []identifier.Identifier{i}
+		}
+		if n%10 == 0 {
+			want[alert.Pair{Case: casefile.CaseID(n), Agency: aurora, Theirs: token.CasePointer{byte(n), byte(n >> 8)}}] = []identifier.Identifier{i}
+		}
+	}
+	b.arrive(t, feed.ID{Author: boulder}, own, entries...)
+	b.announce(t, []directory.AgencyID{aurora, boulder}, own, everyone)
+	b.arrive(t, feed.ID{Author: aurora}, own, others...)
+	b.wantAlerts(t, "all", want)
+}
+
+// TestWhatMeetsNothingIsNotLookedUpTwice: an entry that no identifier of ours
+// expects costs the one probe.
+func TestWhatMeetsNothingIsNotLookedUpTwice(t *testing.T) {
+	b := newBook()
+	var entries []feed.Entry
+	for n := range 20 {
+		entries = append(entries, entryOf(t, boulder, uint64(n+1), parsed(t, fmt.Sprintf("p%d@example.org", n)), 1))
+	}
+	b.arrive(t, feed.ID{Author: boulder}, nil, entries...)
+	if b.lookups != 0 {
+		t.Errorf("%d lookups of what stands, want none", b.lookups)
+	}
+}
+
+// TestWeMeetOnlyWhatIsForUs: of a feed that we hold, and are not in the audience
+// of any more, nothing is met.
+func TestWeMeetOnlyWhatIsForUs(t *testing.T) {
+	i := parsed(t, "j.doe@example.org")
+	own := map[casefile.IdentifierID]identifier.Identifier{1: i}
+	b := newBook()
+	b.cases[1] = []casefile.CaseID{3}
+	former, all := feed.ID{Author: boulder, Audience: listed(t, aurora)}, feed.ID{Author: boulder}
+	b.stands(former, entryOf(t, boulder, 5, i, 9))
+	b.stands(all, entryOf(t, boulder, 7, i, 4))
+	b.announce(t, []directory.AgencyID{boulder}, own, func(id feed.ID) bool { return id == all })
+	b.wantAlerts(t, "for every member", map[alert.Pair][]identifier.Identifier{
+		{Case: 3, Agency: boulder, Theirs: token.CasePointer{4}}: {i},
+	})
+}
+
+// TestTheFirstThatStandsCounts: of announcements of one tag to one audience; and
+// each audience has its own.
+func TestTheFirstThatStandsCounts(t *testing.T) {
+	i := parsed(t, "j.doe@example.org")
+	own := map[casefile.IdentifierID]identifier.Identifier{1: i}
+	all, few := feed.ID{Author: boulder}, feed.ID{Author: boulder, Audience: listed(t, aurora)}
+	first, second, other := entryOf(t, boulder, 5, i, 1), entryOf(t, boulder, 6, i, 2), entryOf(t, boulder, 2, i, 3)
+	pair := func(theirs byte) alert.Pair {
+		return alert.Pair{Case: 3, Agency: boulder, Theirs: token.CasePointer{theirs}}
+	}
+	steps := map[string]struct {
+		do   func(*book)
+		want []byte
+	}{
+		"together":      {func(b *book) { b.arrive(t, all, own, first, second) }, []byte{1}},
+		"one by one":    {func(b *book) { b.arrive(t, all, own, first); b.arrive(t, all, own, second) }, []byte{1}},
+		"two audiences": {func(b *book) { b.arrive(t, all, own, first); b.arrive(t, few, own, other) }, []byte{1, 3}},
+	}
+	for name, tt := range steps {
+		want := map[alert.Pair][]identifier.Identifier{}
+		for _, theirs := range tt.want {
+			want[pair(theirs)] = []identifier.Identifier{i}
+		}
+		ours := newBook() // that looks when it arrives
+		ours.cases[1] = []casefile.CaseID{3}
+		ours.announce(t, []directory.AgencyID{boulder}, own, everyone)
+		tt.do(ours)
+		ours.wantAlerts(t, name+", identifier first", want)
+		later := newBook() // that looks when the identifier is added
+		later.cases[1] = []casefile.CaseID{3}
+		tt.do(later)
+		later.announce(t, []directory.AgencyID{boulder}, own, everyone)
+		later.wantAlerts(t, name+", entries first", want)
+	}
+}
+
+// TestWhatIsWithdrawnIsMetNoMore: neither by who looks later, nor does it stand in
+// the way of what is announced after it.
+func TestWhatIsWithdrawnIsMetNoMore(t *testing.T) {
+	i := parsed(t, "j.doe@example.org")
+	own := map[casefile.IdentifierID]identifier.Identifier{1: i}
+	all := feed.ID{Author: boulder}
+	first, second := entryOf(t, boulder, 5, i, 1), entryOf(t, boulder, 8, i, 2)
+	b := newBook()
+	b.cases[1] = []casefile.CaseID{3}
+	b.arrive(t, all, own, first)
+	b.withdraw(all, first)
+	b.announce(t, []directory.AgencyID{boulder}, own, everyone)
+	b.wantAlerts(t, "withdrawn", map[alert.Pair][]identifier.Identifier{})
+	b.arrive(t, all, own, second)
+	b.wantAlerts(t, "announced again", map[alert.Pair][]identifier.Identifier{
+		{Case: 3, Agency: boulder, Theirs: token.CasePointer{2}}: {i},
+	})
+}
+
+// TestWhatTheNetworkMutesRaisesNothing: it is known by its tag in the directory's
+// scope, whoever announces it.
+func TestWhatTheNetworkMutesRaisesNothing(t *testing.T) {
+	i, other := parsed(t, "abuse@example.org"), parsed(t, "j.doe@example.org")
+	own := map[casefile.IdentifierID]identifier.Identifier{1: i, 2: other}
+	b := newBook()
+	b.cases[1], b.cases[2] = []casefile.CaseID{3}, []casefile.CaseID{3}
+	b.muted = keyOf(i).Tag(token.DirectoryScope)
+	b.arrive(t, feed.ID{Author: boulder}, own, entryOf(t, boulder, 1, i, 1))
+	b.announce(t, []directory.AgencyID{boulder, aurora}, own, everyone)
+	b.arrive(t, feed.ID{Author: aurora}, own, entryOf(t, aurora, 1, i, 2), entryOf(t, aurora, 2, other, 4))
+	b.wantAlerts(t, "muted", map[alert.Pair][]identifier.Identifier{
+		{Case: 3, Agency: aurora, Theirs: token.CasePointer{4}}: {other},
+	})
 }
 
 func TestACopiedEntryRaisesNothing(t *testing.T) {
@@ -181,9 +199,9 @@ func TestACopiedEntryRaisesNothing(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBook()
 			b.cases[1] = []casefile.CaseID{3}
-			b.announce(t, tt.author, 1, i)
-			b.arrive(t, tt.author, tt.entry, own)
-			b.announce(t, tt.author, 1, i)
+			b.announce(t, []directory.AgencyID{tt.author}, own, everyone)
+			b.arrive(t, feed.ID{Author: tt.author}, own, tt.entry)
+			b.announce(t, []directory.AgencyID{tt.author}, own, everyone)
 			if len(b.alerts) != 0 {
 				t.Errorf("%d alerts, want none", len(b.alerts))
 			}
@@ -197,6 +215,7 @@ func TestAlertsDependOnWhatIsHeldAlone(t *testing.T) {
 	people := []identifier.Identifier{
 		parsed(t, "a@example.org"), parsed(t, "b@example.org"), parsed(t, "c@example.org"), parsed(t, "d@example.org"),
 	}
+	feeds := []feed.ID{{Author: boulder}, {Author: boulder, Audience: listed(t, aurora)}, {Author: aurora}}
 	rapid.Check(t, func(rt *rapid.T) {
 		b := newBook()
 		own := map[casefile.IdentifierID]identifier.Identifier{}
@@ -208,22 +227,24 @@ func TestAlertsDependOnWhatIsHeldAlone(t *testing.T) {
 			if held {
 				own[id] = i
 				b.cases[id] = rapid.SliceOfNDistinct(rapid.Map(rapid.IntRange(1, 3), func(n int) casefile.CaseID { return casefile.CaseID(n) }), 1, 3, rapid.ID).Draw(rt, "cases")
+				steps = append(steps, func() {
+					b.announce(t, []directory.AgencyID{boulder, aurora}, map[casefile.IdentifierID]identifier.Identifier{id: i}, everyone)
+				})
 			}
-			for _, author := range []directory.AgencyID{boulder, aurora} {
-				if held {
-					steps = append(steps, func() { b.announce(t, author, id, i) })
-				}
+			raised := map[alert.Pair]bool{}
+			for f, of := range feeds {
 				if !rapid.Bool().Draw(rt, "sent") {
 					continue
 				}
 				theirs := byte(rapid.IntRange(1, 2).Draw(rt, "theirs"))
-				e := entryOf(t, author, uint64(n+1), i, theirs)
-				steps = append(steps, func() { b.arrive(t, author, e, own) })
-				if held {
-					for _, c := range b.cases[id] {
-						want[alert.Pair{Case: c, Agency: author, Theirs: token.CasePointer{theirs}}]++
-					}
+				e := entryOf(t, of.Author, uint64(10*f+n+1), i, theirs)
+				steps = append(steps, func() { b.arrive(t, of, own, e) })
+				for _, c := range b.cases[id] {
+					raised[alert.Pair{Case: c, Agency: of.Author, Theirs: token.CasePointer{theirs}}] = true
 				}
+			}
+			for p := range raised {
+				want[p]++
 			}
 		}
 		for _, step := range rapid.Permutation(append(steps, steps...)).Draw(rt, "order") {
@@ -237,45 +258,4 @@ func TestAlertsDependOnWhatIsHeldAlone(t *testing.T) {
 			rt.Errorf("alerts and their grounds (-want +got):\n%s", diff)
 		}
 	})
-}
-
-// TestAMutedIdentifierRaisesNothing holds for both ways to mute, and for both
-// ways in which a match is found.
-func TestAMutedIdentifierRaisesNothing(t *testing.T) {
-	i := parsed(t, "j.doe@example.org")
-	own := map[casefile.IdentifierID]identifier.Identifier{1: i}
-	for _, tt := range []struct {
-		name string
-		mute func(*book)
-		want int
-	}{
-		{"by nobody", func(*book) {}, 1},
-		{"by the agency", func(b *book) { b.muted[i] = true }, 0},
-		{"by the network", func(b *book) { b.tags[keyOf(i).Tag(token.DirectoryScope)] = true }, 0},
-		{"by the tag of an agency", func(b *book) { b.tags[keyOf(i).Tag(boulder.Author())] = true }, 1},
-	} {
-		for _, arrivesFirst := range []bool{true, false} {
-			b := newBook()
-			b.cases[1] = []casefile.CaseID{3}
-			tt.mute(b)
-			steps := []func(){func() { b.arrive(t, boulder, entryOf(t, boulder, 5, i, 9), own) }, func() { b.announce(t, boulder, 1, i) }}
-			if !arrivesFirst {
-				slices.Reverse(steps)
-			}
-			for _, step := range steps {
-				step()
-			}
-			if len(b.alerts) != tt.want {
-				t.Errorf("muted %s, entry first %t: %d alerts, want %d", tt.name, arrivesFirst, len(b.alerts), tt.want)
-			}
-		}
-	}
-}
-
-// TestNoAgencyHasTheDirectorysScope: else it could announce what the network
-// mutes.
-func TestNoAgencyHasTheDirectorysScope(t *testing.T) {
-	if id, err := directory.ParseAgencyID(string(token.DirectoryScope)); err == nil {
-		t.Errorf("an agency can be %s", id)
-	}
 }
