@@ -196,12 +196,15 @@ func (tx *Tx) Batch(id feed.ID, since uint64) (feed.Batch, error) {
 	return b, err
 }
 
-// KeptBatch says which entries after since belong to the generation held here, up
-// to the furthest head that is not after until and fits in one batch. Where there
-// is no such head, its Kept is empty.
+// KeptBatch is Batch for a reader that holds the entries up to until from a former
+// generation: of those it only says which belong to the one held here.
 func (tx *Tx) KeptBatch(id feed.ID, since, until uint64) (feed.Batch, error) {
-	b, err := tx.batchUpTo(id, since, until)
-	b.Kept, b.Entries = feed.RunsOf(b.Entries), nil
+	b, err := tx.Batch(id, since)
+	n := 0
+	for n < len(b.Entries) && b.Entries[n].Number <= until {
+		n++
+	}
+	b.Kept, b.Entries = feed.RunsOf(b.Entries[:n]), b.Entries[n:]
 	return b, err
 }
 

@@ -31,7 +31,10 @@ func (tx *Tx) Move(id feed.ID, b feed.Batch, from, to feed.Position) error {
 		return err
 	}
 	s.Moving, s.Revived = &to, s.Revived || revived
-	return errors.Join(setJSON(tx, feedKey(tableFeed, f), s), tx.PutHead(b.Head))
+	if err := setJSON(tx, feedKey(tableFeed, f), s); err != nil || len(b.Head.Signature) == 0 {
+		return err // the start of a generation needs no head
+	}
+	return tx.PutHead(b.Head)
 }
 
 // Moved ends the move of a feed: the entries after the position reached go, and
@@ -175,7 +178,7 @@ func (tx *Tx) DropFeed(id feed.ID) error {
 	if err != nil {
 		return err
 	}
-	if len(held) > 1 {
+	if slices.ContainsFunc(held, func(other Feed) bool { return other.ID != id }) {
 		err = tx.unreferFeed(f)
 	} else {
 		author := key(tableTagged, number32(f.author))

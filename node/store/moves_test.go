@@ -194,6 +194,13 @@ func TestADroppedFeedLeavesNothing(t *testing.T) {
 	equal(t, "standing when it is held again", announcements(t, s, denver, 1), []string{"4 "})
 }
 
+func TestDroppingAFeedThatIsNotHeldLeavesTheOthers(t *testing.T) {
+	s := open(t, options("/store", vfs.NewMem()))
+	takes(t, s, group(t, denver, "range"), 1, announce(1, 1))
+	update(t, s, func(tx *Tx) error { return tx.DropFeed(everyone) })
+	equal(t, "standing", announcements(t, s, denver, 1), []string{"1 group:range"})
+}
+
 // TestWhatIsGoneStaysGoneWhateverIsCompacted: what a row says on a lower level does
 // not show again.
 func TestWhatIsGoneStaysGoneWhateverIsCompacted(t *testing.T) {
