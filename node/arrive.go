@@ -166,20 +166,27 @@ func (f *Flow) keep(author directory.Agency, b feed.Batch, state store.Feed) err
 		return fmt.Errorf("%w: generation %d is held", feed.ErrStale, b.Head.Generation)
 	}
 	id := b.Head.ID
-	return f.store.UpdateForeign(func(tx *store.Tx) error {
+	return f.commitWith(f.store.UpdateForeign, func(tx *store.Tx, _ *pen) error {
 		from := feed.Start(id, b.Head.Generation)
 		if m := state.Moving; m != nil && m.Generation == b.Head.Generation {
 			from = *m
 		}
-		entries, err := tx.EntriesOf(id, b.Kept)
+		held, err := tx.EntriesOf(id, b.Kept)
 		if err != nil {
 			return err
 		}
-		to, err := b.VerifyKept(id, author.Key, from, entries)
+		to, err := b.VerifyKept(id, author.Key, from, held)
 		if err != nil {
 			return err
 		}
-		return tx.Move(id, b, from, to)
+		if err := tx.PutEntries(id, b.Entries); err != nil {
+			return err
+		}
+		all := feed.Batch{Head: b.Head, Kept: feed.RunsOf(append(held, b.Entries...))}
+		if err := tx.Move(id, all, from, to); err != nil {
+			return err
+		}
+		return f.meet(tx, id, b.Entries)
 	})
 }
 

@@ -333,7 +333,8 @@ func (o *office) starts() {
 	var err error
 	o.node, err = Start(Options{
 		Config: o.config, Unlock: o.lock, Log: slog.New(slog.NewTextHandler(prefixed{o.t.Output(), string(o.id)}, nil)),
-		Pauses: Pauses{Registry: 20 * time.Millisecond, Feed: exchange.Pause{First: 5 * time.Millisecond, Last: 20 * time.Millisecond}},
+		Pauses: Pauses{Registry: 20 * time.Millisecond, Feed: exchange.Pause{First: 5 * time.Millisecond, Last: 20 * time.Millisecond}, Receipts: 20 * time.Millisecond,
+			Spread: exchange.Spreading{Tell: 10 * time.Millisecond, Compare: 500 * time.Millisecond, Again: 10 * time.Millisecond}},
 	})
 	if err != nil {
 		o.t.Fatal(err)

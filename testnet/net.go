@@ -70,9 +70,9 @@ type Net struct {
 // member seeks every other, and does so more patiently.
 func (p Plan) pauses() node.Pauses {
 	if p.Crowd {
-		return node.Pauses{Registry: 500 * time.Millisecond, Feed: exchange.Pause{First: 250 * time.Millisecond, Last: 4 * time.Second}}
+		return node.Pauses{Registry: 500 * time.Millisecond, Feed: exchange.Pause{First: 250 * time.Millisecond, Last: 4 * time.Second}, Receipts: 10 * time.Second, Spread: exchange.Spreading{Tell: time.Second, Compare: 10 * time.Second, Again: 250 * time.Millisecond}}
 	}
-	return node.Pauses{Registry: 50 * time.Millisecond, Feed: exchange.Pause{First: 10 * time.Millisecond, Last: 200 * time.Millisecond}}
+	return node.Pauses{Registry: 50 * time.Millisecond, Feed: exchange.Pause{First: 10 * time.Millisecond, Last: 200 * time.Millisecond}, Receipts: 100 * time.Millisecond, Spread: exchange.Spreading{Tell: 20 * time.Millisecond, Compare: time.Second, Again: 20 * time.Millisecond}}
 }
 
 // listen is where a node of the plan listens: a crowd over TCP alone, for where

@@ -37,8 +37,8 @@ type Source interface {
 	HeadAt(id feed.ID, generation uint32, n uint64) (h feed.Head, ok bool, err error)
 	// Batch is what follows since in a feed, up to one batch.
 	Batch(id feed.ID, since uint64) (feed.Batch, error)
-	// KeptBatch says which entries after since belong to the generation, up to a
-	// head that is not after until; Kept is empty where there is no such head.
+	// KeptBatch is Batch for a reader that holds the entries up to until from a
+	// former generation: of those it only says which belong to this one.
 	KeptBatch(id feed.ID, since, until uint64) (feed.Batch, error)
 	// Changed is closed when a feed of author has grown or moved.
 	Changed(author directory.AgencyID) <-chan struct{}

@@ -2,13 +2,14 @@ package feed
 
 import (
 	"fmt"
+	"slices"
 
 	"interlock/protocol/wire"
 )
 
-// Batch is consecutive entries of a generation up to a signed head; or, where
-// Kept is set, which of the entries that the reader holds from a former one
-// belong to it.
+// Batch is consecutive entries of a generation up to a signed head. Where Kept is
+// set, the first of them are not in Entries but only named: the reader holds them
+// from a former generation.
 type Batch struct {
 	Entries []Entry
 	Kept    []Run
@@ -31,13 +32,14 @@ func (b Batch) Verify(id ID, key wire.Peer, held Position) (Position, error) {
 	return b.close(id, key, held, b.Entries)
 }
 
-// VerifyKept checks a batch that moves to a generation: entries are those that
-// the reader holds of b's runs, in order, and chain from at to b's head.
-func (b Batch) VerifyKept(id ID, key wire.Peer, at Position, entries []Entry) (Position, error) {
-	if n := count(b.Kept); n != uint64(len(entries)) {
-		return at, fmt.Errorf("%w: %d entries to keep, %d held", ErrGap, n, len(entries))
+// VerifyKept checks a batch that moves to a generation: held are those entries that
+// the reader holds of b's runs, in order. They, and those that b carries, chain from
+// at to b's head.
+func (b Batch) VerifyKept(id ID, key wire.Peer, at Position, held []Entry) (Position, error) {
+	if n := count(b.Kept); n != uint64(len(held)) {
+		return at, fmt.Errorf("%w: %d entries to keep, %d held", ErrGap, n, len(held))
 	}
-	return b.close(id, key, at, entries)
+	return b.close(id, key, at, slices.Concat(held, b.Entries))
 }
 
 // close chains entries from held to the batch's signed head.

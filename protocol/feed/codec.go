@@ -78,7 +78,7 @@ func FromMessage(m *wire.Batch) (Batch, error) {
 	}
 	b := Batch{Head: head, Last: m.Last}
 	n := len(m.Entries) / EntrySize
-	if len(m.Entries)%EntrySize != 0 || n > wire.MaxBatch || n > 0 && len(m.Kept) > 0 {
+	if len(m.Entries)%EntrySize != 0 || n > wire.MaxBatch {
 		return Batch{}, fmt.Errorf("%w: %d bytes of entries in a batch, at most %d entries", ErrMalformed, len(m.Entries), wire.MaxBatch)
 	}
 	if n > 0 {
@@ -89,8 +89,13 @@ func FromMessage(m *wire.Batch) (Batch, error) {
 			return Batch{}, err
 		}
 	}
-	b.Kept, err = runsOf(m.Kept)
-	return b, err
+	if b.Kept, err = runsOf(m.Kept); err != nil {
+		return Batch{}, err
+	}
+	if count(b.Kept)+uint64(n) > wire.MaxBatch {
+		return Batch{}, fmt.Errorf("%w: %d entries in a batch, and %d kept", ErrMalformed, n, count(b.Kept))
+	}
+	return b, nil
 }
 
 // runsOf parses runs: ascending, with at least one number between two, and no

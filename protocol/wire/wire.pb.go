@@ -369,9 +369,9 @@ func (x *Head) GetGeneration() uint32 {
 }
 
 // Batch carries consecutive entries of a generation up to its signed head.
-// Without entries it says that the subscriber has everything up to the head. With
-// kept it carries none, but says which of those that the subscriber holds are
-// the ones of this generation up to the head.
+// Without entries it says that the subscriber has everything up to the head. The
+// first of them may be in kept: those are only named, for the subscriber holds
+// them from a former generation.
 type Batch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entries       []byte                 `protobuf:"bytes,1,opt,name=entries,proto3" json:"entries,omitempty"` // records of 75 bytes: number, kind, epoch, tag, pointer
