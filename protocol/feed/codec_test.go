@@ -108,9 +108,9 @@ func TestRunsHaveOneForm(t *testing.T) {
 			t.Errorf("%s: written again %v, want %v", name, got, tt.kept)
 		}
 	}
-	both := &wire.Batch{Entries: entry(1).Encode(), Kept: []uint64{2, 0}, Head: Empty(denver, 2, key(1)).Message()}
+	both := &wire.Batch{Entries: entry(wire.MaxBatch + 1).Encode(), Kept: []uint64{1, wire.MaxBatch - 1}, Head: Empty(denver, 2, key(1)).Message()}
 	if _, err := FromMessage(both); !errors.Is(err, ErrMalformed) {
-		t.Errorf("entries and runs in one batch: %v, want %v", err, ErrMalformed)
+		t.Errorf("more entries and kept ones than a batch has: %v, want %v", err, ErrMalformed)
 	}
 }
 
