@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"interlock/node/desk"
@@ -16,6 +17,11 @@ const (
 	answerGone    = "gone"
 	answerDropped = "dropped"
 	answerSaved   = "saved" // then added, already, waiting, alerts
+
+	// Each is followed by how many identifiers.
+	answerHandled   = "handled"
+	answerWithdrawn = "withdrawn"
+	answerPurged    = "purged"
 )
 
 // answer is a line on a page that says what happened.
@@ -51,6 +57,9 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request) *answer {
 	case answerDropped:
 		return &answer{Text: "Discarded. Nothing was saved."}
 	}
+	if a := handledAnswer(cookie.Value); a != nil {
+		return a
+	}
 	var saved desk.Saved
 	var alerts int
 	numbers, ok := strings.CutPrefix(cookie.Value, answerSaved+".")
@@ -61,6 +70,29 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request) *answer {
 		return nil
 	}
 	return s.savedAnswer(saved, alerts)
+}
+
+func (s *site) giveHandled(w http.ResponseWriter, what string, count int) {
+	s.giveAnswer(w, fmt.Sprintf("%s.%d", what, count))
+}
+
+// handledAnswer says what became of identifiers that were handled otherwise.
+func handledAnswer(value string) *answer {
+	what, number, _ := strings.Cut(value, ".")
+	count, err := strconv.Atoi(number)
+	if err != nil {
+		return nil
+	}
+	many := pages.Many(count, "identifier", "identifiers")
+	switch what {
+	case answerHandled:
+		return &answer{Text: "Changed who may learn of " + many + "."}
+	case answerWithdrawn:
+		return &answer{Text: "Withdrew " + many + ".", More: []string{"It takes effect at each member as soon as that has caught up. Who has not is named below."}}
+	case answerPurged:
+		return &answer{Text: "Purged " + many + " from this case.", More: []string{"It takes effect at each member as soon as that has caught up. Who has not is named below."}}
+	}
+	return nil
 }
 
 // savedAnswer says what became of identifiers, and what is known by it.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -22,19 +21,10 @@ type caseView struct {
 	Upload              string // how much one upload may have
 	MostBytes           int    // the same, for the page's script
 	Alerts              caseAlertsView
-	Holdings            []holdingLine
-	Total               string
-	More                string // how many identifiers are not shown
-	Waiting             string // how many of those shown wait
+	Held                heldView
+	Outstanding         outstandingView
+	Changes             []changeLine
 	Notes               []noteLine
-}
-
-// holdingLine is one identifier of a case.
-type holdingLine struct {
-	Kind, Value string
-	From        string // where it was found first
-	Elsewhere   string // and where else
-	Announced   bool
 }
 
 // noteLine is one note of a case.
@@ -81,43 +71,25 @@ func (s *site) caseView(r *http.Request, v visitor) (caseView, error) {
 	}
 	view := caseView{
 		Path: casePath(id), Number: f.Number, Title: f.Title, Officers: officers(f.Officers), Opened: s.at(f.Opened),
-		Upload: megabytes(MaxUpload), MostBytes: MaxUpload, Alerts: s.caseAlertsView(f), Total: pages.Many(f.Total, "identifier", "identifiers"),
-	}
-	for _, h := range f.Holdings {
-		view.Holdings = append(view.Holdings, holding(h))
-	}
-	if n := waitingOf(f); n > 0 {
-		view.Waiting = pages.Grouped(n)
-	}
-	if rest := f.Total - len(f.Holdings); rest > 0 {
-		view.More = pages.Grouped(rest)
+		Upload: megabytes(MaxUpload), MostBytes: MaxUpload,
 	}
 	for i := len(f.Notes) - 1; i >= 0; i-- {
 		n := f.Notes[i]
 		view.Notes = append(view.Notes, noteLine{n.Number, n.By, s.at(n.At), n.Text})
 	}
-	return view, nil
-}
-
-func holding(h casefile.Holding) holdingLine {
-	line := holdingLine{
-		Kind: kindName(h.Identifier.Kind()), Value: h.Identifier.Value(), Announced: h.State == casefile.Announced,
+	o, err := s.desk.Outstanding(v.Officer, id)
+	if err != nil {
+		return view, err
 	}
-	if len(h.Sightings) > 0 {
-		line.From = place(h.Sightings[0])
+	view.Outstanding = s.outstandingView(o)
+	if view.Held, err = s.heldView(r, v, f, o); err != nil {
+		return view, err
 	}
-	if more := h.Seen - 1; more > 0 {
-		line.Elsewhere = "and " + pages.Many(more, "other place", "other places")
+	if view.Changes, err = s.changeLines(v, id); err != nil {
+		return view, err
 	}
-	return line
-}
-
-// place says where an identifier was found.
-func place(at casefile.Sighting) string {
-	if at.Line == 0 {
-		return at.Source.Name
-	}
-	return fmt.Sprintf("%s, line %s", at.Source.Name, pages.Grouped(at.Line))
+	view.Alerts, err = s.caseAlertsView(v, f)
+	return view, err
 }
 
 func officers(names []casefile.OfficerName) string {
@@ -134,10 +106,11 @@ type caseAlertsView struct {
 	Alerts   []alertCard
 	AllWait  bool // nothing of the case was compared yet
 	Coverage coverage
+	Covered  coveredView
 }
 
-func (s *site) caseAlertsView(f desk.CaseFile) caseAlertsView {
-	view := caseAlertsView{Path: casePath(f.ID)}
+func (s *site) caseAlertsView(v visitor, f desk.CaseFile) (view caseAlertsView, err error) {
+	view.Path = casePath(f.ID)
 	for _, l := range f.Alerts {
 		card := s.card(l)
 		card.CaseTitle = "" // the page has it
@@ -150,7 +123,10 @@ func (s *site) caseAlertsView(f desk.CaseFile) caseAlertsView {
 	default:
 		view.Coverage = s.coverage()
 	}
-	return view
+	if f.Total > 0 && !view.AllWait {
+		view.Covered, err = s.covered(v, f.ID)
+	}
+	return view, err
 }
 
 // waitingOf counts the identifiers of a case, as far as it shows them, that
@@ -176,7 +152,11 @@ func (s *site) caseAlerts(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
-	html, err := s.part("case-alerts", s.caseAlertsView(f))
+	view, err := s.caseAlertsView(v, f)
+	if err != nil {
+		return err
+	}
+	html, err := s.part("case-alerts", view)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ type checkView struct {
 	Path, Number string
 	Drafts       []draftView
 	Found        string
+	Audience     audienceView // of what is new
 	Problem      *notice
 }
 
@@ -93,6 +94,7 @@ func (s *site) checkView(v visitor, id casefile.CaseID, names []string, left map
 	if len(view.Drafts) == 0 {
 		return checkView{}, errAllGone
 	}
+	view.Audience = s.audienceChoices(nil)
 	view.Found = pages.Many(total, "identifier", "identifiers")
 	return view, nil
 }

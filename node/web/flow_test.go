@@ -2,11 +2,13 @@ package web_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 
 	"interlock/node/casefile"
 	"interlock/node/desk"
 	"interlock/node/store"
+	"interlock/protocol/directory"
 	"interlock/protocol/identifier"
 )
 
@@ -61,4 +63,25 @@ type covers struct{ coverage desk.Coverage }
 func (c *covers) Coverage(casefile.CaseID) (desk.Coverage, error) { return c.coverage, nil }
 func (c *covers) Certificate(casefile.CaseID) ([]byte, error) {
 	return []byte(`{"case":"pointer","members":[]}` + "\n"), nil
+}
+
+// groups puts Denver into the directory, and into a group with Boulder.
+func (n *network) groups() {
+	denver := directory.Agency{ID: "denver-pd", Name: "Denver Police Department", Status: directory.Active}
+	n.directory.Agencies = append(n.directory.Agencies, denver)
+	n.directory.Policy.Groups = []directory.Group{
+		{Name: "front-range", Agencies: []directory.AgencyID{"boulder-so", "denver-pd"}},
+		{Name: "wyoming", Agencies: []directory.AgencyID{"cheyenne-pd"}},
+	}
+}
+
+// okafor is the officer of most of these tests, as the desk knows them.
+func okafor() casefile.Officer {
+	return casefile.Officer{Name: "m.okafor", Role: casefile.Investigator}
+}
+
+// webKey names an identifier as the forms of the pages do.
+func webKey(i identifier.Identifier) (string, error) {
+	b, err := i.MarshalBinary()
+	return base64.RawURLEncoding.EncodeToString(b), err
 }

@@ -54,7 +54,7 @@ func (s *site) checkAgain(w http.ResponseWriter, r *http.Request, v visitor, id 
 		return err
 	}
 	return s.again(w, r, v, err, "check", func(n notice) shell {
-		view.Problem = &n
+		view.Problem, view.Audience = &n, s.audienceChoices(r.PostForm)
 		return checkShell(view)
 	})
 }
@@ -62,6 +62,10 @@ func (s *site) checkAgain(w http.ResponseWriter, r *http.Request, v visitor, id 
 // save takes the drafts into the case one after another. Each is saved whole
 // or not at all; after a fault the same form saves those that are left.
 func (s *site) save(w http.ResponseWriter, r *http.Request, v visitor, id casefile.CaseID, names []string) error {
+	sharing, err := sharingOf(r.PostForm)
+	if err != nil {
+		return err
+	}
 	before, err := s.grounds(v, id)
 	if err != nil {
 		return err
@@ -74,7 +78,7 @@ func (s *site) save(w http.ResponseWriter, r *http.Request, v visitor, id casefi
 		if err != nil {
 			continue
 		}
-		one, err := s.desk.Save(r.Context(), v.Officer, id, of, leave[name], casefile.Sharing{})
+		one, err := s.desk.Save(r.Context(), v.Officer, id, of, leave[name], sharing)
 		if errors.Is(err, desk.ErrNotFound) {
 			continue
 		}

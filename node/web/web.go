@@ -138,6 +138,10 @@ func (s *site) routes() *http.ServeMux {
 	page("POST /cases/{case}/intake", MaxUpload, s.takeIn)
 	page("GET /cases/{case}/check", maxForm, s.checkPage)
 	page("POST /cases/{case}/check", maxForm, s.saveChecked)
+	page("GET /cases/{case}/handling", maxForm, s.toCase)
+	page("POST /cases/{case}/handling", maxChosen, s.askHandling)
+	page("POST /cases/{case}/handled", maxChosen, s.handle)
+	page("GET /cases/{case}/certificate", maxForm, s.certificate)
 
 	page("GET /alerts", maxForm, s.inbox)
 	page("GET /alerts/{alert}", maxForm, s.alertPage)
