@@ -25,7 +25,7 @@ var (
 	errNoDial  = errors.New("peers are dialled by their signed addresses alone")
 )
 
-// thin is the libp2p host that gossip is built on. It opens and serves streams
+// thin is the libp2p host that gossip and circuits are built on. It opens and serves streams
 // by our rules, for the protocols it was told of, and speaks none of its own.
 type thin struct {
 	h     *Host
@@ -72,7 +72,7 @@ func (t *thin) SetStreamHandler(id protocol.ID, handle network.StreamHandler) {
 		t.h.log.Error("no such protocol on this host", "protocol", string(id))
 		return
 	}
-	t.h.Handle(p, func(ctx context.Context, s *Stream) error {
+	t.h.Handle(p, t.h.callable(p, func(ctx context.Context, s *Stream) error {
 		t.h.meet(s.raw.Conn().RemotePeer()) // who speaks can be spoken to
 		u := newTube(s, func() {})
 		handle(u)
@@ -81,7 +81,7 @@ func (t *thin) SetStreamHandler(id protocol.ID, handle network.StreamHandler) {
 		case <-ctx.Done():
 		}
 		return nil
-	})
+	}))
 }
 
 // RemoveStreamHandler stops serving id.
