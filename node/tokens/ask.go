@@ -9,6 +9,7 @@ import (
 
 	"interlock/crypto/oprf"
 	"interlock/protocol/directory"
+	"interlock/protocol/link"
 	"interlock/protocol/wire"
 )
 
@@ -58,15 +59,50 @@ func (c *Client) note(s directory.Server, err error) {
 	c.failed[s.Index] = time.Now()
 }
 
-// askOne sends one server its request.
+// askOne sends one server its request: on a stream that is kept, or on a new one
+// where there is none or the server has ended it since.
 func (c *Client) askOne(ctx context.Context, k directory.KeyEpoch, quorum []oprf.Index, s directory.Server, blinded []oprf.Element) (oprf.Answer, error) {
-	stream, err := c.open.Open(ctx, s.Key, wire.ProtocolEvaluate)
+	req := requestOf(k, quorum, blinded)
+	if stream, ok := c.streams.used(s.Key); ok {
+		resp, err := c.converse(ctx, s.Key, stream, req)
+		if err == nil {
+			return answerOf(s.Index, resp, len(blinded))
+		}
+		c.streams.drop(s.Key)
+	}
+	stream, err := c.streams.fresh(ctx, s.Key)
 	if err != nil {
 		return oprf.Answer{}, err
 	}
+	resp, err := c.converse(ctx, s.Key, stream, req)
+	if err != nil {
+		return oprf.Answer{}, err
+	}
+	return answerOf(s.Index, resp, len(blinded))
+}
+
+// converse sends a request and receives its answer, and keeps the stream for the
+// next.
+func (c *Client) converse(ctx context.Context, to wire.Peer, stream *link.Stream, req *wire.EvaluateRequest) (*wire.EvaluateResponse, error) {
 	stop := context.AfterFunc(ctx, func() { stream.Reset(wire.CodeTimeout) })
 	defer stop()
-	defer stream.Reset(wire.CodeNone)
+	var resp wire.EvaluateResponse
+	err := stream.Send(req)
+	if err == nil {
+		err = stream.Receive(&resp)
+	}
+	if err != nil {
+		stream.Reset(wire.CodeNone)
+		return nil, err
+	}
+	if stop() {
+		c.streams.put(to, stream)
+	}
+	return &resp, nil
+}
+
+// requestOf is the message that asks for an evaluation.
+func requestOf(k directory.KeyEpoch, quorum []oprf.Index, blinded []oprf.Element) *wire.EvaluateRequest {
 	req := &wire.EvaluateRequest{Epoch: uint32(k.Epoch), Generation: k.Generation, Blinded: make([]byte, 0, len(blinded)*oprf.ElementSize)}
 	for _, i := range quorum {
 		req.Quorum = append(req.Quorum, uint32(i))
@@ -74,14 +110,7 @@ func (c *Client) askOne(ctx context.Context, k directory.KeyEpoch, quorum []oprf
 	for _, e := range blinded {
 		req.Blinded = append(req.Blinded, e[:]...)
 	}
-	var resp wire.EvaluateResponse
-	if err := errors.Join(stream.Send(req), stream.CloseWrite()); err != nil {
-		return oprf.Answer{}, err
-	}
-	if err := stream.Receive(&resp); err != nil {
-		return oprf.Answer{}, err
-	}
-	return answerOf(s.Index, &resp, len(blinded))
+	return req
 }
 
 // answerOf parses a server's answer to n elements.
