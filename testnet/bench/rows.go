@@ -103,7 +103,7 @@ func suites() []suite {
 			},
 		},
 		{
-			title: "Which of a batch of tags are expected, among ten million", dir: "testnet/bench/probes", bench: "^BenchmarkProbes$", time: "5x", once: true,
+			title: "Which of a batch of tags are expected, among ten million", dir: "testnet/bench/probes", bench: "^BenchmarkProbes$", time: "7x", once: true,
 			about: probed,
 			rows: []row{
 				probes("none is, against Pebble", "misses", "get", 8),
