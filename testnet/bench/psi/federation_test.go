@@ -196,10 +196,10 @@ func match(t testing.TB, r *registry, sets [][][]byte) (found map[pair][]int, do
 	return found, done
 }
 
-// costOfMatch is the work of matching members with n identifiers each, whole
-// batches of them, less what is done for each one that is found.
+// costOfMatch is the work of matching members with n identifiers each, less what
+// is done for each one that is found. Of whole batches it is in proportion to n.
 func costOfMatch(members, n int) work {
-	batches := n / wire.MaxBatch
+	batches := (n + wire.MaxBatch - 1) / wire.MaxBatch
 	return work{
 		evaluated: members * n, derived: members * n, tagged: members * members * n, sealed: members * n,
 		signed: members * batches, verified: members * (members - 1) * batches, taken: members * (members - 1) * n,
