@@ -15,6 +15,8 @@ const (
 	answerNote    = "note"
 	answerGone    = "gone"
 	answerDropped = "dropped"
+	answerMuted   = "muted"
+	answerUnmuted = "unmuted"
 	answerSaved   = "saved" // then added, already, waiting, alerts
 )
 
@@ -50,6 +52,10 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request) *answer {
 		return &answer{Text: "This was saved or discarded before; nothing was done twice."}
 	case answerDropped:
 		return &answer{Text: "Discarded. Nothing was saved."}
+	case answerMuted:
+		return &answer{Text: "Muted. It raises no alert from now on, in any case of this agency."}
+	case answerUnmuted:
+		return &answer{Text: "No longer muted. What it met meanwhile is looked for now, and raises its alerts."}
 	}
 	var saved desk.Saved
 	var alerts int

@@ -31,10 +31,12 @@ type caseView struct {
 
 // holdingLine is one identifier of a case.
 type holdingLine struct {
+	Path        string // its page
 	Kind, Value string
 	From        string // where it was found first
 	Elsewhere   string // and where else
 	Announced   bool
+	Muted       string // why; empty where it is not
 }
 
 // noteLine is one note of a case.
@@ -84,7 +86,12 @@ func (s *site) caseView(r *http.Request, v visitor) (caseView, error) {
 		Upload: megabytes(MaxUpload), MostBytes: MaxUpload, Alerts: s.caseAlertsView(f), Total: pages.Many(f.Total, "identifier", "identifiers"),
 	}
 	for _, h := range f.Holdings {
-		view.Holdings = append(view.Holdings, holding(h))
+		line := holding(h)
+		line.Path = valuePath(f.Numbers[h.Identifier])
+		if m, muted := f.Muted[h.Identifier]; muted {
+			line.Muted = muteReason(m)
+		}
+		view.Holdings = append(view.Holdings, line)
 	}
 	if n := waitingOf(f); n > 0 {
 		view.Waiting = pages.Grouped(n)
