@@ -84,6 +84,8 @@ type Host struct {
 	stack      *stack
 	counts     counts
 	shares     shares
+	buffers    buffers
+	flows      flows
 	applicants *applicants
 	thin       *thin
 	relay      *relay // nil where none is offered

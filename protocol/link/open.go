@@ -136,6 +136,7 @@ func (s *Stream) propose(ctx context.Context) error {
 	if err != nil {
 		return s.over(err)
 	}
+	s.count()
 	return s.raw.SetDeadline(time.Time{})
 }
 
