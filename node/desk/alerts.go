@@ -33,8 +33,8 @@ type MetLine struct {
 // Summary is a summary with the cases that it is about.
 type Summary struct {
 	AlertLine
-	Met   []MetLine // the first ShownMet, by agency
-	Held  int       // how many of our own cases hold the identifier
+	Met   []MetLine             // the first ShownMet, by agency
+	Held  int                   // how many of our own cases hold the identifier
 	Value casefile.IdentifierID // 0 where none does
 }
 
