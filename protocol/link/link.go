@@ -138,12 +138,12 @@ func New(o Options) (*Host, error) {
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	var err error
-	if h.stack, err = newStack(o.Key, gate{h}, h.isApplicant); err != nil {
+	if h.thin, err = newThin(h); err == nil {
+		h.stack, err = newStack(o.Key, gate{h}, h.isApplicant)
+	}
+	if err != nil {
 		h.cancel()
 		return nil, fmt.Errorf("set up libp2p: %w", err)
-	}
-	if h.thin, err = newThin(h); err != nil {
-		return nil, errors.Join(fmt.Errorf("set up libp2p: %w", err), h.Close())
 	}
 	if err := h.begin(o); err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -219,6 +219,9 @@ func (h *Host) close() error {
 		if s.doom(wire.CodeUnavailable) {
 			h.running.Go(func() { s.discard(wire.CodeUnavailable) })
 		}
+	}
+	for _, u := range h.thin.tubes() {
+		h.running.Go(func() { u.end(wire.CodeUnavailable) })
 	}
 	h.mu.Unlock()
 	h.cancel()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/libp2p/go-libp2p/core/connmgr"
@@ -133,15 +135,16 @@ func (t *thin) forget(u *tube) {
 	delete(t.opened, u)
 }
 
+// tubes returns the streams that we opened.
+func (t *thin) tubes() []*tube {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Keys(t.opened))
+}
+
 // review ends the streams that we opened to peers that have lost their role.
 func (t *thin) review() {
-	t.mu.Lock()
-	var all []*tube
-	for u := range t.opened {
-		all = append(all, u)
-	}
-	t.mu.Unlock()
-	for _, u := range all {
+	for _, u := range t.tubes() {
 		if t.h.standing(u.s.peer)&u.s.protocol.From == 0 && u.s.doom(wire.CodeRefused) {
 			t.h.apart(func() { u.s.discard(wire.CodeRefused) })
 			u.leave()
