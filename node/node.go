@@ -166,7 +166,10 @@ func (n *Node) wire(network directory.Network) error {
 		Roster: n.roster, Open: n.host, Log: n.o.Log, Pause: n.o.Pauses.Registry, Take: n.takeDirectory,
 		Software: Software, Forked: func(error) { n.forked.Store(true) },
 	}
-	n.desk = desk.New(desk.Options{Agency: n.agency, Store: n.store, Flow: n.flow, Network: n, Now: time.Now})
+	n.desk = desk.New(desk.Options{
+		Agency: n.agency, Store: n.store, Flow: n.flow, Network: n, Coverage: n, Now: time.Now,
+		MuteTags: n.flow.MuteTags, Unmuted: func() { poke(n.flow.joined) },
+	})
 	server := &exchange.Server{Self: n.agency.ID, Source: n.flow, Acknowledged: n.flow.Acknowledge}
 	n.host.Handle(wire.ProtocolFeed, func(ctx context.Context, s *link.Stream) error {
 		reader, ok := n.member(s.Peer())
@@ -175,7 +178,7 @@ func (n *Node) wire(network directory.Network) error {
 		}
 		return server.Serve(ctx, reader, s)
 	})
-	n.spread = exchange.NewSpread(exchange.Spread{
+	n.spread = exchange.NewSpread(exchange.SpreadOptions{
 		Self: n.agency.ID, Followers: n.followers, Source: n.flow, Directory: n.roster.Directory, Log: n.o.Log, Pause: n.o.Pauses.Spread,
 	})
 	n.host.Handle(wire.ProtocolReceipts, n.serveReceipts)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"interlock/node/casefile"
+	"interlock/node/desk"
 	"interlock/node/store"
 	"interlock/protocol/identifier"
 )
@@ -180,4 +181,30 @@ func (p *pen) erase(h held, standing []store.Standing) error {
 		own.Key.Destroy()
 	}
 	return p.tx.Forget(h.id)
+}
+
+// MuteTags are the tags in the directory's scope of an identifier that we hold: what
+// the network's policy would mute it by, one for each key epoch that matches.
+func (f *Flow) MuteTags(i identifier.Identifier) (list []desk.MuteTag, err error) {
+	err = f.store.View(func(tx *store.Tx) error {
+		id, err := tx.Known(i)
+		if err != nil {
+			return err
+		}
+		tokens, err := tx.Matching(id)
+		if err != nil {
+			return err
+		}
+		for _, t := range tokens {
+			own, err := f.derived(held{id, i}, t.Token, t.Epoch)
+			if err != nil {
+				return err
+			}
+			tag := own.Key.Tag(token.DirectoryScope)
+			own.Key.Destroy()
+			list = append(list, desk.MuteTag{Epoch: uint32(t.Epoch), Tag: hex.EncodeToString(tag[:])})
+		}
+		return nil
+	})
+	return list, err
 }

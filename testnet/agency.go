@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"interlock/node/alert"
 	"interlock/node/casefile"
 	"interlock/node/desk"
+	"interlock/node/exchange"
 	"interlock/node/intake"
 	"interlock/node/store"
 	"interlock/protocol/directory"
@@ -33,6 +35,7 @@ type Agency struct {
 
 	mu   sync.Mutex
 	node *node.Node // owned by mu; nil while stopped
+	fate *fate      // owned by mu; of the disk of the last start
 }
 
 const keyFile = "unlock.key"
@@ -51,10 +54,16 @@ func (n *Net) enrol(ctx context.Context, m Member) (*Agency, error) {
 	if err != nil {
 		return nil, err
 	}
+	var addresses []string
+	if n.plan.Front != nil {
+		if addresses, err = n.plan.Front(m.ID, ports[0]); err != nil {
+			return nil, err
+		}
+	}
 	web := fmt.Sprintf("127.0.0.1:%d", ports[1])
 	c := node.Config{
 		Agency: m.ID, Name: m.Name, Jurisdiction: m.Jurisdiction, Contact: m.Contact, Region: m.Region,
-		Listen: n.plan.listen(ports[0]), Network: "network.toml", Unlock: keyFile, Web: node.Web{Listen: web, Origin: "http://" + web},
+		Listen: n.plan.listen(ports[0]), Addresses: addresses, Network: "network.toml", Unlock: keyFile, Web: node.Web{Listen: web, Origin: "http://" + web},
 	}
 	v, err := n.Invite(ctx, m.ID)
 	if err != nil {
@@ -92,6 +101,8 @@ func (a *Agency) Options() (node.Options, error) {
 	lock, err := vault.KeyFile(filepath.Join(a.dir, c.Unlock))
 	return node.Options{
 		Config: c, Unlock: lock, Log: a.net.plan.Log, Pauses: a.net.plan.pauses(), Cut: a.net.faults.from(a.peer), Disk: a.Disk,
+		Direct: a.net.plan.Direct,
+		Direct: a.net.plan.Direct,
 	}, err
 }
 
@@ -103,6 +114,8 @@ func (a *Agency) Start() error {
 	if err != nil {
 		return err
 	}
+	a.fate = newFate(o.Disk)
+	o.Disk = a.fate.write
 	n, err := node.Start(o)
 	if err != nil {
 		return err
@@ -153,16 +166,22 @@ func (a *Agency) review() {
 	}
 }
 
-// follows reports whether the agency is a member and has the feeds of others.
+// follows reports whether the agency is a member and has the feeds of others, or of
+// its neighbours among them where it is not linked to all.
 func (a *Agency) follows(others map[string]bool) bool {
 	n := a.Node()
 	if n == nil {
 		return false
 	}
 	st := n.Status()
+	if near := a.neighbours(n.Directory()); near != nil {
+		others = maps.Clone(others)
+		maps.DeleteFunc(others, func(id string, _ bool) bool { return !near[id] })
+	}
 	linked := map[string]bool{}
 	for _, m := range st.Members {
-		linked[string(m.Agency.ID)] = m.Connected
+		// One that is not followed directly has no trouble.
+		linked[string(m.Agency.ID)] = m.Connected || m.Trouble == ""
 	}
 	for id := range others {
 		if id != a.ID && !linked[id] {
@@ -170,6 +189,18 @@ func (a *Agency) follows(others map[string]bool) bool {
 		}
 	}
 	return st.Standing == directory.Active
+}
+
+// neighbours are the members to which the agency is linked; nil for all of them.
+func (a *Agency) neighbours(d *directory.Directory) map[string]bool {
+	if a.net.plan.Direct == 0 || d == nil {
+		return nil
+	}
+	near := map[string]bool{}
+	for _, m := range exchange.Neighbours(directory.AgencyID(a.ID), d.Active(), a.net.plan.Direct) {
+		near[string(m.ID)] = true
+	}
+	return near
 }
 
 // Officer gives somebody an account with a random password, and returns both.
@@ -186,7 +217,34 @@ func (a *Agency) Opens(by casefile.Officer, number, title string) (casefile.Case
 
 // Pastes saves everything found in a text into a case.
 func (a *Agency) Pastes(ctx context.Context, by casefile.Officer, c casefile.CaseID, text string) (desk.Saved, error) {
-	return a.save(ctx, by, c, intake.Text("pasted text", text, identifier.Region(a.Region)), text)
+	return a.Shares(ctx, by, c, casefile.Sharing{}, text)
+}
+
+// Shares saves everything found in a text into a case, for whom the sharing says.
+func (a *Agency) Shares(ctx context.Context, by casefile.Officer, c casefile.CaseID, to casefile.Sharing, text string) (desk.Saved, error) {
+	return a.save(ctx, by, c, a.found(text), text, to)
+}
+
+// Handles changes how a case handles everything found in a text.
+func (a *Agency) Handles(ctx context.Context, by casefile.Officer, c casefile.CaseID, to casefile.Sharing, text string) error {
+	return a.Node().Desk().Handle(ctx, by, c, identifiersIn(a.found(text)), to)
+}
+
+// Purges lets a case forget everything found in a text.
+func (a *Agency) Purges(ctx context.Context, by casefile.Officer, c casefile.CaseID, text string) error {
+	return a.Node().Desk().Purge(ctx, by, c, identifiersIn(a.found(text)))
+}
+
+func (a *Agency) found(text string) intake.Report {
+	return intake.Text("pasted text", text, identifier.Region(a.Region))
+}
+
+func identifiersIn(r intake.Report) []identifier.Identifier {
+	var list []identifier.Identifier
+	for _, item := range r.Distinct() {
+		list = append(list, item.Identifier)
+	}
+	return list
 }
 
 // Uploads saves everything found in a file into a case.
@@ -195,16 +253,16 @@ func (a *Agency) Uploads(ctx context.Context, by casefile.Officer, c casefile.Ca
 	if err != nil {
 		return desk.Saved{}, err
 	}
-	return a.save(ctx, by, c, r, "")
+	return a.save(ctx, by, c, r, "", casefile.Sharing{})
 }
 
-func (a *Agency) save(ctx context.Context, by casefile.Officer, c casefile.CaseID, r intake.Report, text string) (desk.Saved, error) {
+func (a *Agency) save(ctx context.Context, by casefile.Officer, c casefile.CaseID, r intake.Report, text string, to casefile.Sharing) (desk.Saved, error) {
 	d := a.Node().Desk()
 	draft, err := d.Draft(by, c, r, text)
 	if err != nil {
 		return desk.Saved{}, err
 	}
-	return d.Save(ctx, by, c, draft, nil, casefile.Sharing{})
+	return d.Save(ctx, by, c, draft, nil, to)
 }
 
 // Alerts returns every alert of the agency.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 
 	"interlock/crypto/token"
@@ -12,6 +13,7 @@ import (
 	"interlock/node/store"
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
+	"interlock/protocol/identifier"
 )
 
 // books is what one node has on its disk, read in one view.
@@ -22,6 +24,7 @@ type books struct {
 	purged   map[casefile.CaseID]bool
 	alerts   []alert.Alert
 	feeds    map[feed.ID]feed.Head
+	standing map[string][]directory.Audience // by identifier: to whom it is announced under the newest key
 	waiting  int
 	deriving bool
 }
@@ -44,7 +47,7 @@ func (a *Agency) progress(others []*Agency) (books, error) {
 func (a *Agency) books(others []*Agency) (books, error) {
 	b := books{
 		agency: a, cases: map[casefile.CaseID]casefile.Case{}, holders: map[string][]holder{},
-		purged: map[casefile.CaseID]bool{}, feeds: map[feed.ID]feed.Head{},
+		purged: map[casefile.CaseID]bool{}, feeds: map[feed.ID]feed.Head{}, standing: map[string][]directory.Audience{},
 	}
 	err := a.Node().View(func(tx *store.Tx) error {
 		return errors.Join(b.readCases(tx), b.readFeeds(tx, others), tx.RecentAlerts(func(al alert.Alert) (bool, error) {
@@ -64,6 +67,7 @@ func (b *books) readCases(tx *store.Tx) error {
 		for _, h := range list {
 			k := identifierKey(h.Identifier.Kind(), h.Identifier.Value())
 			b.holders[k] = append(b.holders[k], holder{c.ID, h.Sharing})
+			err = errors.Join(err, b.readStanding(tx, k, h.Identifier))
 		}
 		changes, err2 := tx.Changes(c.ID, math.MaxInt)
 		for _, ch := range changes {
@@ -71,6 +75,25 @@ func (b *books) readCases(tx *store.Tx) error {
 		}
 		return errors.Join(err, err2)
 	})
+}
+
+func (b *books) readStanding(tx *store.Tx, k string, i identifier.Identifier) error {
+	epochs, err := tx.Epochs()
+	if err != nil || b.standing[k] != nil {
+		return err
+	}
+	id, err := tx.Known(i)
+	if err != nil {
+		return err
+	}
+	list, err := tx.Standing(id)
+	b.standing[k] = []directory.Audience{}
+	for _, s := range list {
+		if s.Epoch == epochs.Current() {
+			b.standing[k] = append(b.standing[k], s.Audience)
+		}
+	}
+	return err
 }
 
 func (b *books) readFeeds(tx *store.Tx, all []*Agency) error {
@@ -96,6 +119,11 @@ func (b *books) readFeeds(tx *store.Tx, all []*Agency) error {
 		return err
 	}
 	b.waiting = len(ids)
+	epochs, err := tx.Epochs()
+	if err != nil {
+		return err
+	}
+	b.deriving = b.deriving || epochs.Done < epochs.Until || epochs.Sweeping
 	members, err := tx.Members()
 	for _, m := range members {
 		b.deriving = b.deriving || m.Active && m.Done < m.Until
@@ -128,8 +156,8 @@ func (n *Net) read(one func(*Agency, []*Agency) (books, error)) ([]books, error)
 }
 
 // Settle returns once nothing is on its way: every active agency has every
-// other's whole feed, no identifier waits for its token, and every tag is
-// derived.
+// other's whole feed, no identifier waits for its token or is to get a newer one,
+// and every tag is derived.
 func (n *Net) Settle(ctx context.Context) error {
 	return n.await(ctx, "the network to settle", func() (bool, error) {
 		all, err := n.read((*Agency).progress)
@@ -151,8 +179,9 @@ func (n *Net) Settle(ctx context.Context) error {
 }
 
 // Check reports everything that breaks an invariant of a settled network:
-// feeds that differ from their author's, an alert without a pair of holders,
-// a pair without its alert, and a pair alerted twice.
+// feeds that differ from their author's, what is announced to others than its
+// cases say, an alert without a pair of holders, a pair without its alert, and a
+// pair alerted twice.
 func (n *Net) Check() error {
 	all, err := n.read((*Agency).books)
 	if err != nil {
@@ -160,6 +189,7 @@ func (n *Net) Check() error {
 	}
 	var errs []error
 	for i := range all {
+		errs = append(errs, checkStanding(&all[i]))
 		for j := range all {
 			if i != j {
 				errs = append(errs, checkFeed(&all[i], &all[j]), checkAlerts(&all[i], &all[j]))
@@ -252,6 +282,31 @@ func checkAlerts(a, b *books) error {
 			if got := met[meeting{c.CaseID, k}]; c.Matches() && got < 1 {
 				errs = append(errs, fmt.Errorf("%s case %d shares an identifier with %s: %d alerts name it, want 1", a.agency.ID, c.CaseID, b.agency.ID, got))
 			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkStanding compares to whom an agency announces its identifiers with what its
+// cases wish.
+func checkStanding(b *books) error {
+	var errs []error
+	for k, holders := range b.holders {
+		wished := map[directory.Audience]bool{}
+		for _, h := range holders {
+			if h.Way == casefile.Share {
+				wished[h.Audience] = true
+			}
+		}
+		if wished[directory.Everyone] {
+			wished = map[directory.Audience]bool{directory.Everyone: true}
+		}
+		announced := map[directory.Audience]bool{}
+		for _, a := range b.standing[k] {
+			announced[a] = true
+		}
+		if !maps.Equal(announced, wished) {
+			errs = append(errs, fmt.Errorf("%s announces %s to %v, and its cases wish %v", b.agency.ID, k, announced, wished))
 		}
 	}
 	return errors.Join(errs...)

@@ -34,6 +34,13 @@ type Plan struct {
 	Pages     bool              // serve the officers' pages too
 	Patience  time.Duration     // with a registry server that is silent in a key ceremony; 20 s if not given
 	Crowd     bool              // of many members, who must not drown one another in handshakes
+	Direct    int               // node.Options.Direct of every agency
+	Direct    int               // up to how many members are all linked; the nodes' own limit if not given
+	Quiet     bool              // nodes do nothing from time to time by themselves, except to say that they are there
+
+	// Front, where set, says at which multiaddrs others dial an agency that listens
+	// on a port of 127.0.0.1.
+	Front func(id string, port int) ([]string, error)
 }
 
 // Member is an agency of the plan.
@@ -66,9 +73,18 @@ type Net struct {
 	agencies []*Agency // in the plan's order
 }
 
-// pauses are those of a network that is all on one machine. In a crowd each
-// member seeks every other, and does so more patiently.
+// pauses are those of the plan's nodes.
 func (p Plan) pauses() node.Pauses {
+	pauses := p.restless()
+	if p.Quiet {
+		pauses.Spread.Compare = 24 * time.Hour
+	}
+	return pauses
+}
+
+// restless are the pauses of a network that is all on one machine. In a crowd each
+// member seeks every other, and does so more patiently.
+func (p Plan) restless() node.Pauses {
 	if p.Crowd {
 		return node.Pauses{Registry: 500 * time.Millisecond, Feed: exchange.Pause{First: 250 * time.Millisecond, Last: 4 * time.Second}, Receipts: 10 * time.Second, Spread: exchange.Spreading{Tell: time.Second, Compare: 10 * time.Second, Again: 250 * time.Millisecond}}
 	}

@@ -66,25 +66,56 @@ type composedAnswer struct {
 	proof     []byte
 }
 
+// verify returns the elements of an answer whose proof circl accepts.
+func (c *composed) verify(blinded []group.Element, a composedAnswer) ([]group.Element, error) {
+	var proof dleq.Proof
+	if err := proof.UnmarshalBinary(circlGroup, a.proof); err != nil {
+		return nil, err
+	}
+	evaluated, err := circlElements(a.evaluated)
+	if err != nil {
+		return nil, err
+	}
+	if !c.proofs.VerifyBatchRFC9497(c.public[a.server], blinded, evaluated, &proof) {
+		return nil, errors.New("circl refuses the proof")
+	}
+	return evaluated, nil
+}
+
+func circlElements(wire [][]byte) ([]group.Element, error) {
+	elements := make([]group.Element, len(wire))
+	for i, b := range wire {
+		elements[i] = circlGroup.NewElement()
+		if err := elements[i].UnmarshalBinary(b); err != nil {
+			return nil, err
+		}
+	}
+	return elements, nil
+}
+
+// circlAccepts reports what circl finds wrong with an answer of ours.
+func circlAccepts(c *composed, wire [][]byte, ours Answer) error {
+	blinded, err := circlElements(wire)
+	if err != nil {
+		return err
+	}
+	a := composedAnswer{server: ours.Server, proof: ours.Proof[:]}
+	for i := range ours.Evaluated {
+		a.evaluated = append(a.evaluated, ours.Evaluated[i][:])
+	}
+	_, err = c.verify(blinded, a)
+	return err
+}
+
 func (c *composed) finalize(r composedRequest, inputs [][]byte, quorum []Index, answers []composedAnswer) ([]Token, error) {
 	sums := make([]group.Element, len(inputs))
 	for i := range sums {
 		sums[i] = circlGroup.Identity()
 	}
 	for _, a := range answers {
-		var proof dleq.Proof
-		if err := proof.UnmarshalBinary(circlGroup, a.proof); err != nil {
+		evaluated, err := c.verify(r.blinded, a)
+		if err != nil {
 			return nil, err
-		}
-		evaluated := make([]group.Element, len(inputs))
-		for i, b := range a.evaluated {
-			evaluated[i] = circlGroup.NewElement()
-			if err := evaluated[i].UnmarshalBinary(b); err != nil {
-				return nil, err
-			}
-		}
-		if !c.proofs.VerifyBatchRFC9497(c.public[a.server], r.blinded, evaluated, &proof) {
-			return nil, errors.New("circl refuses the proof")
 		}
 		weight := circlWeight(quorum, a.server)
 		for i, e := range evaluated {
@@ -105,6 +136,49 @@ func (c *composed) finalize(r composedRequest, inputs [][]byte, quorum []Index, 
 		b.Write(encoded)
 		b.WriteString("Finalize")
 		tokens[i] = sha512.Sum512(b.Bytes())
+	}
+	return tokens, nil
+}
+
+// single is circl's own client, whose one server holds the whole key.
+type single struct{ client oprf.VerifiableClient }
+
+func newSingle(t testing.TB, whole *Share) single {
+	t.Helper()
+	secret := scalarBytes(&whole.secret)
+	return single{oprf.NewVerifiableClient(oprf.SuiteRistretto255, circlKey(t, secret[:]).Public())}
+}
+
+func (s single) blind(inputs [][]byte) (*oprf.FinalizeData, [][]byte, error) {
+	data, request, err := s.client.Blind(inputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	wire := make([][]byte, len(request.Elements))
+	for i, e := range request.Elements {
+		if wire[i], err = e.MarshalBinaryCompress(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return data, wire, nil
+}
+
+func (s single) finalize(data *oprf.FinalizeData, a composedAnswer) ([]Token, error) {
+	evaluation := &oprf.Evaluation{Proof: &dleq.Proof{}}
+	if err := evaluation.Proof.UnmarshalBinary(circlGroup, a.proof); err != nil {
+		return nil, err
+	}
+	var err error
+	if evaluation.Elements, err = circlElements(a.evaluated); err != nil {
+		return nil, err
+	}
+	outputs, err := s.client.Finalize(data, evaluation)
+	if err != nil {
+		return nil, err
+	}
+	tokens := make([]Token, len(outputs))
+	for i, output := range outputs {
+		tokens[i] = Token(output)
 	}
 	return tokens, nil
 }
@@ -143,15 +217,11 @@ func circlKey(t testing.TB, secret []byte) *oprf.PrivateKey {
 }
 
 func (s circlServer) evaluate(blinded [][]byte) (composedAnswer, error) {
-	request := &oprf.EvaluationRequest{}
-	for _, b := range blinded {
-		e := circlGroup.NewElement()
-		if err := e.UnmarshalBinary(b); err != nil {
-			return composedAnswer{}, err
-		}
-		request.Elements = append(request.Elements, e)
+	elements, err := circlElements(blinded)
+	if err != nil {
+		return composedAnswer{}, err
 	}
-	evaluation, err := s.server.Evaluate(request)
+	evaluation, err := s.server.Evaluate(&oprf.EvaluationRequest{Elements: elements})
 	if err != nil {
 		return composedAnswer{}, err
 	}

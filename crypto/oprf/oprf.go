@@ -3,8 +3,8 @@
 // whose key is shared among n servers so that any t of them can evaluate.
 //
 // A client blinds its inputs ([Client.Blind]), t servers evaluate the blinded
-// elements ([Share.Evaluate]), and the client checks each server's proof
-// ([Request.Check]) and takes the tokens ([Request.Finalize]). The tokens are
+// elements ([Share.Evaluate]), and the client checks the servers' proofs
+// ([Request.CheckAll]) and takes the tokens ([Request.Finalize]). The tokens are
 // those of RFC 9497, byte for byte, whichever servers answered.
 //
 // It promises that the servers, all of them together, learn nothing about the

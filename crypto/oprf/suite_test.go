@@ -62,6 +62,73 @@ func TestTheGroupIsThatOfGtank(t *testing.T) {
 	})
 }
 
+// Bytes drawn at random are rarely an element, so most rows start from one.
+func TestTheElementsAreThoseOfGtank(t *testing.T) {
+	accepted, refused := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		wide := rapid.SliceOfN(rapid.Byte(), 64, 64).Draw(rt, "element")
+		e := Element(ristretto255.NewElement().FromUniformBytes(wide).Encode(nil))
+		switch rapid.IntRange(0, 3).Draw(rt, "change") {
+		case 0:
+			e[rapid.IntRange(0, ElementSize-1).Draw(rt, "at")] ^= 1 << rapid.IntRange(0, 7).Draw(rt, "bit")
+		case 1:
+			e = Element(wide[:ElementSize])
+		}
+		theirs := ristretto255.NewElement()
+		want := theirs.Decode(e[:]) == nil
+		var p curve.RistrettoPoint
+		err := decode(&p, e)
+		if (err == nil) != want {
+			rt.Fatalf("decode %x: %v, though gtank accepts: %v", e, err, want)
+		}
+		if err != nil {
+			refused++
+			return
+		}
+		accepted++
+		if got := encode(&p); got != e || !bytes.Equal(theirs.Encode(nil), e[:]) {
+			rt.Errorf("decoded and encoded: got %x, want %x", got, e)
+		}
+	})
+	if accepted == 0 || refused == 0 {
+		t.Errorf("%d accepted and %d refused, want some of both", accepted, refused)
+	}
+}
+
+func TestTheScalarsAreThoseOfGtank(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		wide := rapid.SliceOfN(rapid.Byte(), 64, 64)
+		as, bs := wide.Draw(rt, "a"), wide.Draw(rt, "b")
+		a, b := wideScalar((*[scalar.ScalarWideSize]byte)(as)), wideScalar((*[scalar.ScalarWideSize]byte)(bs))
+		theirA, theirB := ristretto255.NewScalar().FromUniformBytes(as), ristretto255.NewScalar().FromUniformBytes(bs)
+		same := func(name string, s *scalar.Scalar, want *ristretto255.Scalar) {
+			if got := scalarBytes(s); !bytes.Equal(got[:], want.Encode(nil)) {
+				rt.Errorf("%s: got %x, want %x", name, got, want.Encode(nil))
+			}
+		}
+		var got scalar.Scalar
+		theirs := ristretto255.NewScalar()
+		same("reduced", &a, theirA)
+		same("sum", got.Add(&a, &b), theirs.Add(theirA, theirB))
+		same("difference", got.Sub(&a, &b), theirs.Subtract(theirA, theirB))
+		same("product", got.Mul(&a, &b), theirs.Multiply(theirA, theirB))
+		same("opposite", got.Neg(&a), theirs.Negate(theirA))
+		if a.Equal(scalar.New()) != 1 {
+			same("inverse", got.Invert(&a), theirs.Invert(theirA))
+		}
+
+		var p, q curve.RistrettoPoint
+		if _, err := p.SetUniformBytes(as); err != nil {
+			rt.Fatal(err)
+		}
+		e := encode(q.DoubleScalarMulBasepointVartime(&a, &p, &b))
+		theirP := ristretto255.NewElement().FromUniformBytes(as)
+		if want := ristretto255.NewElement().VarTimeDoubleScalarBaseMult(theirA, theirP, theirB).Encode(nil); !bytes.Equal(e[:], want) {
+			rt.Errorf("double multiple: got %x, want %x", e, want)
+		}
+	})
+}
+
 func TestASumOfManyIsThatOfGtank(t *testing.T) {
 	const most = 1000
 	h := newHasher(dstScalar)

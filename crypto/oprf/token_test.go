@@ -1,6 +1,7 @@
 package oprf
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -81,6 +82,67 @@ func TestTheLongestInputIsAccepted(t *testing.T) {
 	}
 }
 
+// One server with the whole key is the server of RFC 9497: what circl's server sends
+// we send, and each accepts the other's proof.
+func TestAServerWithTheWholeKeyIsCirclsServer(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		in := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 80), 1, 20).Draw(rt, "inputs")
+		keys, shares := deal(t, 1, 1)
+		r := blind(t, newClient(t, keys), in)
+		blinded := r.Blinded()
+		wire := make([][]byte, len(blinded))
+		for i := range blinded {
+			wire[i] = blinded[i][:]
+		}
+		ours := answersOf(t, shares, []Index{1}, blinded)[0]
+		theirs, err := newCirclServer(t, shares[0]).evaluate(wire)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		for i, want := range theirs.evaluated {
+			if got := ours.Evaluated[i]; !bytes.Equal(got[:], want) {
+				rt.Errorf("evaluated element %d: got %x, want %x", i, got, want)
+			}
+		}
+		answer := Answer{Server: 1, Evaluated: elementsOf(t, theirs.evaluated), Proof: Proof(theirs.proof)}
+		if err := r.Check([]Index{1}, answer); err != nil {
+			rt.Errorf("circl's answer: %v", err)
+		}
+		if err := circlAccepts(newComposed(t, keys), wire, ours); err != nil {
+			rt.Errorf("our answer: %v", err)
+		}
+	})
+}
+
+// A server of a quorum is circl's server with the weighted share, for circl too.
+func TestCirclAcceptsTheProofsOfAQuorum(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.IntRange(1, 20).Draw(rt, "identifiers")
+		quorum := rapid.Permutation([]Index{1, 2, 3, 4, 5}).Draw(rt, "order")[:3]
+		keys, shares := deal(t, 3, 5)
+		r := blind(t, newClient(t, keys), identifiers(n))
+		blinded := r.Blinded()
+		wire := make([][]byte, len(blinded))
+		for i := range blinded {
+			wire[i] = blinded[i][:]
+		}
+		weighted := newComposed(t, keys)
+		for i := range quorum {
+			weight := circlWeight(quorum, quorum[i])
+			weighted.public[quorum[i]].Mul(weighted.public[quorum[i]], weight)
+		}
+		for _, a := range answersOf(t, shares, quorum, blinded) {
+			if err := circlAccepts(weighted, wire, a); err != nil {
+				rt.Errorf("answer of server %d: %v", a.Server, err)
+			}
+			a.Evaluated[0] = plusGenerator(t, a.Evaluated[0])
+			if circlAccepts(weighted, wire, a) == nil {
+				rt.Errorf("circl accepts an altered answer of server %d", a.Server)
+			}
+		}
+	})
+}
+
 func TestTheComposedBaselineGivesTheSameTokens(t *testing.T) {
 	secret, keys, shares := dealKnown(t, 3, 5)
 	in, quorum := identifiers(3), []Index{5, 1, 3}
@@ -98,6 +160,26 @@ func TestTheComposedBaselineGivesTheSameTokens(t *testing.T) {
 		answers = append(answers, a)
 	}
 	got, err := c.finalize(r, in, quorum, answers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !tokensEqual(got, circlTokens(t, secret, in)) {
+		t.Error("the benchmarks' baseline computes something else")
+	}
+}
+
+func TestTheSingleServerBaselineGivesTheSameTokens(t *testing.T) {
+	secret, _, shares := dealKnown(t, 1, 1)
+	in, c := identifiers(3), newSingle(t, shares[0])
+	data, blinded, err := c.blind(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := newCirclServer(t, shares[0]).evaluate(blinded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.finalize(data, a)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,15 +16,41 @@ import (
 type AlertLine struct {
 	alert.Alert
 	Case   casefile.Case    // ours
-	Agency directory.Agency // theirs, with the desk to call
+	Agency directory.Agency // theirs, with the desk to call; none of a summary
 	Seen   bool             // by this officer
 }
 
-// ShownAlerts is how many alerts the inbox shows.
-const ShownAlerts = 200
+// Waits reports whether the alert waits for this officer: not seen, and not
+// about muted values alone.
+func (l AlertLine) Waits() bool { return !l.Seen && !l.Quiet() }
+
+// MetLine is one case of a summary.
+type MetLine struct {
+	alert.Met
+	Agency directory.Agency
+}
+
+// Summary is a summary with the cases that it is about.
+type Summary struct {
+	AlertLine
+	Met   []MetLine             // the first ShownMet, by agency
+	Held  int                   // how many of our own cases hold the identifier
+	Value casefile.IdentifierID // 0 where none does
+}
+
+// ShownAlerts is how many alerts the inbox shows, ShownMet how many cases a
+// summary does.
+const (
+	ShownAlerts = 200
+	ShownMet    = 1000
+)
 
 func (d *Desk) line(a alert.Alert, c casefile.Case, by casefile.Officer) AlertLine {
-	return AlertLine{Alert: a, Case: c, Agency: d.AgencyOf(a.Pair.Agency), Seen: slices.Contains(a.SeenBy, by.Name)}
+	l := AlertLine{Alert: a, Case: c, Seen: slices.Contains(a.SeenBy, by.Name)}
+	if !a.IsSummary() {
+		l.Agency = d.AgencyOf(a.Pair.Agency)
+	}
+	return l
 }
 
 // Alerts lists the alerts of the officer's cases, the newest first.
@@ -42,13 +68,13 @@ func (d *Desk) Alerts(by casefile.Officer) ([]AlertLine, error) {
 	return lines, err
 }
 
-// Unseen counts the officer's alerts that they have not opened, as far as the
-// inbox shows them.
+// Unseen counts the officer's alerts that wait for them, as far as the inbox
+// shows them.
 func (d *Desk) Unseen(by casefile.Officer) (int, error) {
 	lines, err := d.Alerts(by)
 	n := 0
 	for _, l := range lines {
-		if !l.Seen {
+		if l.Waits() {
 			n++
 		}
 	}
@@ -77,6 +103,36 @@ func (d *Desk) alertFor(tx *store.Tx, by casefile.Officer, id alert.ID) (AlertLi
 		return AlertLine{}, err
 	}
 	return d.line(a, c, by), nil
+}
+
+// Summary returns a summary, and ErrNotFound for an alert of one pair.
+func (d *Desk) Summary(by casefile.Officer, id alert.ID) (out Summary, err error) {
+	err = d.store.View(func(tx *store.Tx) error {
+		if out.AlertLine, err = d.alertFor(tx, by, id); err != nil {
+			return err
+		}
+		if !out.IsSummary() || len(out.Grounds) == 0 {
+			return ErrNotFound
+		}
+		met, err := tx.Met(id, ShownMet)
+		if err != nil {
+			return err
+		}
+		for _, m := range met {
+			out.Met = append(out.Met, MetLine{m, d.AgencyOf(m.Agency)})
+		}
+		out.Value, err = tx.Known(out.Grounds[0].Identifier)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // no case holds it any more
+		}
+		if err != nil {
+			return err
+		}
+		holders, err := tx.CasesHolding(out.Value)
+		out.Held = len(holders)
+		return err
+	})
+	return out, err
 }
 
 // MarkSeen records that the officer has read an alert.

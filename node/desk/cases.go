@@ -9,6 +9,7 @@ import (
 	"interlock/node/alert"
 	"interlock/node/casefile"
 	"interlock/node/store"
+	"interlock/protocol/identifier"
 )
 
 // CaseLine is a case in a list.
@@ -26,6 +27,9 @@ type CaseFile struct {
 	Holdings []casefile.Holding // the first ShownHoldings
 	Total    int                // of identifiers
 	Alerts   []AlertLine        // newest first
+
+	Numbers map[identifier.Identifier]casefile.IdentifierID // of Holdings
+	Muted   map[identifier.Identifier]store.Muted           // of Holdings, those that are
 }
 
 // ShownHoldings is how many identifiers a case shows.
@@ -73,7 +77,7 @@ func (d *Desk) Cases(by casefile.Officer) ([]CaseLine, error) {
 			}
 			err = tx.CaseAlerts(c.ID, func(a alert.Alert) error {
 				l.Alerts++
-				if !slices.Contains(a.SeenBy, by.Name) {
+				if !slices.Contains(a.SeenBy, by.Name) && !a.Quiet() {
 					l.Unseen++
 				}
 				return nil
@@ -110,6 +114,9 @@ func (d *Desk) Case(by casefile.Officer, id casefile.CaseID) (f CaseFile, err er
 		if f.Total, err = tx.Held(id); err != nil {
 			return err
 		}
+		if err := f.readMutes(tx); err != nil {
+			return err
+		}
 		return tx.CaseAlerts(id, func(a alert.Alert) error {
 			f.Alerts = append(f.Alerts, d.line(a, f.Case, by))
 			return nil
@@ -117,6 +124,25 @@ func (d *Desk) Case(by casefile.Officer, id casefile.CaseID) (f CaseFile, err er
 	})
 	slices.SortFunc(f.Alerts, func(a, b AlertLine) int { return b.Raised.Compare(a.Raised) })
 	return f, err
+}
+
+// readMutes notes which of the holdings are muted, and what number each has.
+func (f *CaseFile) readMutes(tx *store.Tx) error {
+	f.Numbers, f.Muted = map[identifier.Identifier]casefile.IdentifierID{}, map[identifier.Identifier]store.Muted{}
+	for _, h := range f.Holdings {
+		id, err := tx.Known(h.Identifier)
+		if err != nil {
+			return err
+		}
+		f.Numbers[h.Identifier] = id
+		m, err := tx.MuteOf(h.Identifier)
+		if err == nil {
+			f.Muted[h.Identifier] = m
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // AddNote writes a note into a case. Identifiers in it are not taken; Draft

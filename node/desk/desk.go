@@ -49,6 +49,13 @@ type Options struct {
 	Network  Network
 	Coverage Covers // nil where nobody says what was compared
 	Now      func() time.Time
+
+	// MuteTags derives what the network mutes an identifier by, one tag for each
+	// key epoch that matches; nil where there are no keys.
+	MuteTags func(identifier.Identifier) ([]MuteTag, error)
+	// Unmuted is told that a mute was lifted, so that what it kept back is looked
+	// for; nil where nobody looks.
+	Unmuted func()
 }
 
 // Desk is the officers' side of a node. It may be used from any goroutine.
@@ -62,6 +69,10 @@ type Desk struct {
 	queue   chan struct{} // holds a place for each password to be hashed
 	hashing chan struct{} // and for each that is being hashed
 	watch   watchers
+
+	warnings *warnings
+	muteTags func(identifier.Identifier) ([]MuteTag, error)
+	unmuted  func()
 }
 
 // New returns a desk.
@@ -69,7 +80,8 @@ func New(o Options) *Desk {
 	return &Desk{
 		agency: o.Agency, store: o.Store, flow: o.Flow, network: o.Network, covers: o.Coverage, now: o.Now,
 		queue: make(chan struct{}, hashesWaiting), hashing: make(chan struct{}, hashesAtOnce),
-		watch: watchers{open: map[*watcher]bool{}},
+		watch:    watchers{open: map[*watcher]bool{}},
+		warnings: newWarnings(), muteTags: o.MuteTags, unmuted: o.Unmuted,
 	}
 }
 

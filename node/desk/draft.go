@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"interlock/node/casefile"
+	"interlock/node/commons"
 	"interlock/node/intake"
 	"interlock/node/store"
 	"interlock/protocol/identifier"
@@ -49,7 +50,8 @@ type DraftLine struct {
 	Identifier  identifier.Identifier
 	First       int // line where it was first seen
 	Count       int
-	AlreadyHeld bool // by this case
+	AlreadyHeld bool            // by this case
+	Warning     commons.Warning // its List is empty where there is none
 }
 
 // storedDraft is a draft on the disk.
@@ -172,6 +174,10 @@ func (d *Desk) OpenDraft(by casefile.Officer, id casefile.CaseID, of DraftID) (D
 			return err
 		}
 		out.Source, out.Problems, out.Text = s.Source, s.Problems, s.Text
+		lists, err := d.warnings.in(tx)
+		if err != nil {
+			return err
+		}
 		for _, l := range s.Lines {
 			line := DraftLine{Count: l.Count, First: l.Places[0]}
 			if line.Identifier, err = identifier.Decode(l.Identifier); err != nil {
@@ -180,6 +186,7 @@ func (d *Desk) OpenDraft(by casefile.Officer, id casefile.CaseID, of DraftID) (D
 			if line.AlreadyHeld, err = holds(tx, id, line.Identifier); err != nil {
 				return err
 			}
+			line.Warning, _ = lists.Warn(line.Identifier)
 			out.Lines = append(out.Lines, line)
 		}
 		return nil

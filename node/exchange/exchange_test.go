@@ -1,256 +1,94 @@
 package exchange
 
 import (
-	"bytes"
 	"context"
-	"crypto/ed25519"
 	"errors"
-	"log/slog"
-	"sync"
 	"testing"
-	"time"
 
-	"interlock/crypto/token"
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
-	"interlock/protocol/link"
 	"interlock/protocol/wire"
 )
 
-const (
-	denver  directory.AgencyID = "denver-pd"
-	boulder directory.AgencyID = "boulder-so"
-)
-
-// shelf is a Log in memory.
-type shelf struct {
-	mu       sync.Mutex
-	entries  map[directory.AgencyID][]feed.Entry
-	heads    map[directory.AgencyID][]feed.Head
-	changed  chan struct{}
-	arrivals int
-	spoil    func(*feed.Batch) // what a lying server does to a batch
-
-	history byte // which of several it writes
-}
-
-func newShelf() *shelf {
-	return &shelf{
-		entries: map[directory.AgencyID][]feed.Entry{}, heads: map[directory.AgencyID][]feed.Head{}, changed: make(chan struct{}),
-	}
-}
-
-func (l *shelf) Head(a directory.AgencyID) (feed.Head, bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n := len(l.heads[a]); n > 0 {
-		return l.heads[a][n-1], true, nil
-	}
-	return feed.Head{}, false, nil
-}
-
-func (l *shelf) HeadAt(a directory.AgencyID, n uint64) (feed.Head, bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, h := range l.heads[a] {
-		if h.Number == n {
-			return h, true, nil
-		}
-	}
-	return feed.Head{}, false, nil
-}
-
-func (l *shelf) Batch(a directory.AgencyID, since uint64) (feed.Batch, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := len(l.heads[a]) - 1; i >= 0; i-- {
-		h := l.heads[a][i]
-		if h.Number <= since+wire.MaxBatch {
-			b := feed.Batch{Head: h, Entries: append([]feed.Entry{}, l.entries[a][since:h.Number]...)}
-			if l.spoil != nil && len(b.Entries) > 0 {
-				l.spoil(&b)
-			}
-			return b, nil
-		}
-	}
-	return feed.Batch{}, errors.New("no such feed")
-}
-
-func (l *shelf) Changed() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.changed
-}
-
-func (l *shelf) Arrive(a directory.Agency, b feed.Batch) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	held := feed.Start(a.ID)
-	if n := len(l.heads[a.ID]); n > 0 {
-		held = l.heads[a.ID][n-1].Position
-	}
-	if _, err := b.Verify(a.ID, a.Key, held); err != nil {
-		return err
-	}
-	l.arrivals++
-	l.put(a.ID, b.Entries, []feed.Head{b.Head})
-	return nil
-}
-
-// put stores and wakes; the caller holds mu.
-func (l *shelf) put(a directory.AgencyID, entries []feed.Entry, heads []feed.Head) {
-	l.entries[a] = append(l.entries[a], entries...)
-	for _, h := range heads {
-		if n := len(l.heads[a]); n == 0 || l.heads[a][n-1].Number < h.Number {
-			l.heads[a] = append(l.heads[a], h)
-		}
-	}
-	close(l.changed)
-	l.changed = make(chan struct{})
-}
-
-// write appends n entries to the shelf's own feed.
-func (l *shelf) write(t testing.TB, a directory.AgencyID, key ed25519.PrivateKey, n int) {
+// pair is denver, who serves, and boulder, who may follow.
+func pair(t *testing.T) (denver, boulder *member) {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	at := feed.Start(a)
-	if len(l.heads[a]) == 0 {
-		l.heads[a] = []feed.Head{feed.Empty(a, key)}
-	} else {
-		at = l.heads[a][len(l.heads[a])-1].Position
-	}
-	w := feed.NewWriter(a, key, at)
-	var entries []feed.Entry
-	for range n {
-		e := feed.Entry{Number: w.Next(), Kind: feed.Announce, Epoch: 1, Tag: token.Tag{byte(w.Next()), byte(w.Next() >> 8), l.history}}
-		if err := w.Append(e); err != nil {
-			t.Fatal(err)
-		}
-		entries = append(entries, e)
-	}
-	l.put(a, entries, w.Close())
+	tn := newTown(t, "boulder-so", "denver-pd")
+	return tn.members["denver-pd"], tn.members["boulder-so"]
 }
 
-// await returns once ready holds; the log wakes it at each change.
-func (l *shelf) await(t testing.TB, ready func() bool) {
+// wantRefused checks how a subscription of another's ended.
+func wantRefused(t testing.TB, err error, want wire.Code, by string) {
 	t.Helper()
-	for {
-		changed := l.Changed()
-		l.mu.Lock()
-		ok := ready()
-		l.mu.Unlock()
-		if ok {
-			return
-		}
-		select {
-		case <-changed:
-		case <-t.Context().Done():
-			t.Fatal("the test ended first")
-		}
+	var r *wire.Refusal
+	if !errors.As(err, &r) || r.Code != want || r.By != by {
+		t.Errorf("the subscription ended with %v, want code %v by %s", err, want, by)
 	}
-}
-
-func signingKey(b byte) ed25519.PrivateKey {
-	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{b}, ed25519.SeedSize))
-}
-
-func host(t testing.TB, key ed25519.PrivateKey) *link.Host {
-	t.Helper()
-	h, err := link.New(link.Options{
-		Key: key, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Log: slog.New(slog.DiscardHandler),
-		Roles: func(wire.Peer) wire.Role { return wire.Member },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := h.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return h
-}
-
-// pair is denver serving and boulder following.
-type pair struct {
-	server, subscriber       *shelf
-	serverHost, followerHost *link.Host
-	denver                   directory.Agency
-	followers                *Followers
-	served                   chan error
-	forks                    chan [2]feed.Head
-}
-
-func newPair(t *testing.T) *pair {
-	t.Helper()
-	p := &pair{server: newShelf(), subscriber: newShelf(), served: make(chan error, 100), forks: make(chan [2]feed.Head, 100)}
-	p.serverHost, p.followerHost = host(t, signingKey(1)), host(t, signingKey(2))
-	p.denver = directory.Agency{ID: denver, Key: wire.PeerOf(signingKey(1))}
-	if err := p.followerHost.SetAddresses(p.denver.Key, p.serverHost.Addresses()); err != nil {
-		t.Fatal(err)
-	}
-	p.serverHost.Handle(wire.ProtocolFeed, func(ctx context.Context, s *link.Stream) error {
-		err := Serve(ctx, p.server, s)
-		p.served <- err
-		return err
-	})
-	forked := func(first, second feed.Head) error {
-		p.forks <- [2]feed.Head{first, second}
-		return nil
-	}
-	p.followers = NewFollowers(p.subscriber, p.followerHost, Pause{time.Millisecond, 10 * time.Millisecond}, forked, slog.New(slog.NewTextHandler(t.Output(), nil)), time.Now)
-	t.Cleanup(p.followers.Wait)
-	return p
-}
-
-func (p *pair) follow(t *testing.T) context.CancelFunc {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	p.followers.Set(ctx, []directory.Agency{p.denver})
-	return cancel
-}
-
-func (p *pair) has(n int) func() bool {
-	return func() bool { return len(p.subscriber.entries[denver]) == n }
 }
 
 func TestAFollowerGetsEverythingOnceAndThenWhatIsNew(t *testing.T) {
-	p := newPair(t)
-	p.server.write(t, denver, signingKey(1), 3000)
-	p.follow(t)
-	p.subscriber.await(t, p.has(3000))
+	denver, boulder := pair(t)
+	denver.writes(directory.Everyone, 3000)
+	boulder.follow(denver)
+	boulder.await(t, boulder.has(denver.all, 3000))
 	for n := range 20 {
-		p.server.write(t, denver, signingKey(1), 1)
-		p.subscriber.await(t, p.has(3001+n))
+		denver.writes(directory.Everyone, 1)
+		boulder.await(t, boulder.has(denver.all, 3001+n))
 	}
-	pr := p.followers.Progress()
+	pr := boulder.followers.Progress()
 	if len(pr) != 1 || !pr[0].Connected || pr[0].Trouble != "" {
 		t.Errorf("Progress = %+v, want connected", pr)
+	}
+	if got := denver.sent[denver.all]; got != 3020 {
+		t.Errorf("%d entries were sent, want each of the 3020 once", got)
 	}
 }
 
 func TestAFollowerResumesByNumberAfterABreak(t *testing.T) {
-	p := newPair(t)
-	p.server.write(t, denver, signingKey(1), 10)
-	stop := p.follow(t)
-	p.subscriber.await(t, p.has(10))
+	denver, boulder := pair(t)
+	denver.writes(directory.Everyone, 10)
+	stop := boulder.follow(denver)
+	boulder.await(t, boulder.has(denver.all, 10))
 	stop()
-	p.followers.Wait()
-	p.server.write(t, denver, signingKey(1), 5)
-	p.followers.Set(context.Background(), nil)
-	p.follow(t)
-	p.subscriber.await(t, p.has(15))
+	denver.writes(directory.Everyone, 5)
+	boulder.follow(denver)
+	boulder.await(t, boulder.has(denver.all, 15))
 }
 
 func TestAnEmptyFeedIsFollowedUntilItsFirstEntry(t *testing.T) {
-	p := newPair(t)
-	p.server.write(t, denver, signingKey(1), 0)
-	p.follow(t)
-	p.subscriber.await(t, func() bool { return p.subscriber.arrivals > 0 })
-	p.server.write(t, denver, signingKey(1), 1)
-	p.subscriber.await(t, p.has(1))
+	denver, boulder := pair(t)
+	denver.writes(directory.Everyone, 0)
+	boulder.follow(denver)
+	boulder.await(t, func() bool { return len(boulder.taken) > 0 })
+	denver.writes(directory.Everyone, 1)
+	boulder.await(t, boulder.has(denver.all, 1))
+}
+
+// TestTheAuthorLearnsWhatIsOnTheReadersDisk: of each feed, and only once it is
+// there.
+func TestTheAuthorLearnsWhatIsOnTheReadersDisk(t *testing.T) {
+	denver, boulder := pair(t)
+	few := listed(t, "boulder-so")
+	denver.writes(directory.Everyone, 7)
+	denver.writes(few, 3)
+	denver.told = func(a acknowledged) {
+		boulder.mu.Lock()
+		defer boulder.mu.Unlock()
+		if h := boulder.feeds[feed.ID{Author: "denver-pd", Audience: a.audience}]; h == nil || h.at().Number < a.number {
+			t.Errorf("acknowledged %+v, which is not held", a)
+		}
+	}
+	boulder.follow(denver)
+	want := map[directory.Audience]uint64{directory.Everyone: 7, few: 3}
+	for len(want) > 0 {
+		a := <-denver.acks
+		if a.reader != "boulder-so" || a.generation != 1 || a.number > 7 {
+			t.Fatalf("acknowledged %+v", a)
+		}
+		if want[a.audience] == a.number {
+			delete(want, a.audience)
+		}
+	}
 }
 
 func TestALyingServerIsToldWhyAndNothingIsTaken(t *testing.T) {
@@ -261,169 +99,197 @@ func TestALyingServerIsToldWhyAndNothingIsTaken(t *testing.T) {
 	}{
 		{"forged", func(b *feed.Batch) { b.Entries[0].Tag[15] ^= 1 }, wire.CodeForged},
 		{"gap", func(b *feed.Batch) { b.Entries = b.Entries[1:] }, wire.CodeGap},
-		{"another author", func(b *feed.Batch) { b.Head.Author = boulder }, wire.CodeForged},
+		{"another author", func(b *feed.Batch) { b.Head.Author = "boulder-so" }, wire.CodeForged},
 		{"epoch nought", func(b *feed.Batch) { b.Entries[0].Epoch = 0 }, wire.CodeMalformed},
+		{"generation nought", func(b *feed.Batch) { b.Head.Generation = 0 }, wire.CodeMalformed},
+		{"another generation", func(b *feed.Batch) { b.Head.Generation = 2 }, wire.CodeForged},
+		{"an audience of others", func(b *feed.Batch) { b.Head.Audience = listed(t, "aurora-pd") }, wire.CodeRefused},
+		{"an audience of ours", func(b *feed.Batch) { b.Head.Audience = listed(t, "boulder-so") }, wire.CodeForged},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newPair(t)
-			p.server.spoil = tt.spoil
-			p.server.write(t, denver, signingKey(1), 4)
-			p.follow(t)
-			var r *wire.Refusal
-			if err := <-p.served; !errors.As(err, &r) || r.Code != tt.want || r.By != "peer" {
-				t.Errorf("the server's stream ended with %v, want code %v from its peer", err, tt.want)
-			}
-			p.subscriber.mu.Lock()
-			defer p.subscriber.mu.Unlock()
-			if n := len(p.subscriber.entries[denver]); n != 0 {
-				t.Errorf("%d entries taken, want none", n)
+			denver, boulder := pair(t)
+			denver.spoil = tt.spoil
+			denver.writes(directory.Everyone, 4)
+			s := denver.tells(func(since uint64) feed.Batch {
+				b, err := denver.Batch(denver.all, since)
+				if err != nil {
+					t.Error(err)
+				}
+				return b
+			})
+			boulder.follow(denver)
+			wantRefused(t, <-s, tt.want, "peer")
+			if n := len(boulder.taken); n != 0 {
+				t.Errorf("%d batches taken, want none", n)
 			}
 		})
 	}
 }
 
 func TestASubscriberWithAnotherHistoryIsRefused(t *testing.T) {
-	p := newPair(t)
-	p.server.write(t, denver, signingKey(1), 4)
-	p.subscriber.write(t, denver, signingKey(3), 4)
-	p.subscriber.heads[denver][1].Hash[0] ^= 1
-	p.follow(t)
-	var r *wire.Refusal
-	if err := <-p.served; !errors.As(err, &r) || r.Code != wire.CodeForged {
-		t.Errorf("Serve = %v, want code %v", err, wire.CodeForged)
+	denver, boulder := pair(t)
+	denver.writes(directory.Everyone, 4)
+	boulder.history = 7
+	boulder.write(t, denver.all, denver.key, 4)
+	boulder.follow(denver)
+	wantRefused(t, <-denver.served, wire.CodeForged, "us")
+}
+
+// TestASubscriberAheadOfTheAuthorIsToldOfAGap: the author was restored from an old
+// copy. Numbers never go back, whatever the generation.
+func TestASubscriberAheadOfTheAuthorIsToldOfAGap(t *testing.T) {
+	for name, lose := range map[string]func(denver, boulder *member){
+		"entries": func(denver, boulder *member) { denver.writes(directory.Everyone, 10) },
+		"a generation": func(denver, boulder *member) {
+			denver.writes(directory.Everyone, 15)
+			boulder.compact(denver.all, denver.key)
+		},
+		"entries, and compacted": func(denver, boulder *member) {
+			denver.writes(directory.Everyone, 10)
+			denver.compact(denver.all, denver.key)
+		},
+		"in the middle of a move": func(denver, boulder *member) {
+			denver.writes(directory.Everyone, 10)
+			denver.compact(denver.all, denver.key)
+			at := denver.copyOf(denver.all).at()
+			boulder.feeds[denver.all].moving = &at
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			denver, boulder := pair(t)
+			boulder.write(t, denver.all, denver.key, 15)
+			lose(denver, boulder)
+			boulder.follow(denver)
+			wantRefused(t, <-denver.served, wire.CodeGap, "us")
+			if n := boulder.count(denver.all); n != 15 {
+				t.Errorf("%d entries held, want the 15 of before", n)
+			}
+		})
 	}
 }
 
+func TestADroppedMemberIsFollowedNoMore(t *testing.T) {
+	denver, boulder := pair(t)
+	denver.writes(directory.Everyone, 1)
+	boulder.follow(denver)
+	boulder.await(t, boulder.has(denver.all, 1))
+	boulder.followers.Set(context.Background(), nil)
+	boulder.followers.Wait()
+	if got := boulder.followers.Progress(); len(got) != 0 {
+		t.Errorf("Progress = %v, want none", got)
+	}
+	<-denver.served
+}
+
+// TestAReaderThatDoesNotAcknowledgeIsSentOnlyAFewBatches: over all feeds together.
 func TestAReaderThatDoesNotAcknowledgeIsSentOnlyAFewBatches(t *testing.T) {
-	p := newPair(t)
-	p.server.write(t, denver, signingKey(1), 20*wire.MaxBatch)
-	s, err := p.followerHost.Open(t.Context(), p.denver.Key, wire.ProtocolFeed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	start := feed.Start(denver)
-	if err := s.Send(&wire.Subscribe{Author: string(denver), Hash: start.Hash[:]}); err != nil {
-		t.Fatal(err)
-	}
+	denver, boulder := pair(t)
+	denver.writes(directory.Everyone, 20*wire.MaxBatch)
+	s := boulder.subscribes(denver, &wire.Subscribe{Author: "denver-pd"})
 	for n := range outstanding {
 		var b wire.Batch
-		if err := s.Receive(&b); err != nil {
-			t.Fatalf("batch %d: %v", n+1, err)
+		if err := s.Receive(&b); err != nil || b.Head.Number != uint64(n+1)*wire.MaxBatch {
+			t.Fatalf("batch %d: head %d, %v", n+1, b.Head.GetNumber(), err)
 		}
 	}
 	// The next frame comes only once one is acknowledged, and follows it.
-	if err := s.Send(&wire.Ack{Number: wire.MaxBatch}); err != nil {
+	if err := s.Send(&wire.Ack{Generation: 1, Number: wire.MaxBatch}); err != nil {
 		t.Fatal(err)
 	}
 	var b wire.Batch
 	if err := s.Receive(&b); err != nil || b.Head.Number != (outstanding+1)*wire.MaxBatch {
 		t.Fatalf("after one acknowledgement: head %d, %v", b.Head.GetNumber(), err)
 	}
-	if err := s.Send(&wire.Ack{Number: 7}); err != nil {
-		t.Fatal(err)
+	if a := <-denver.acks; a != (acknowledged{"boulder-so", directory.Everyone, 1, wire.MaxBatch}) {
+		t.Errorf("the author was told %+v", a)
 	}
-	var r *wire.Refusal
-	if err := <-p.served; !errors.As(err, &r) || r.Code != wire.CodeGap {
-		t.Errorf("a false acknowledgement ended with %v, want code %v", err, wire.CodeGap)
-	}
-	s.Reset(wire.CodeNone)
 }
 
-func TestADroppedMemberIsFollowedNoMore(t *testing.T) {
-	p := newPair(t)
-	p.server.write(t, denver, signingKey(1), 1)
-	p.follow(t)
-	p.subscriber.await(t, p.has(1))
-	p.followers.Set(context.Background(), nil)
-	p.followers.Wait()
-	if got := p.followers.Progress(); len(got) != 0 {
-		t.Errorf("Progress = %v, want none", got)
-	}
-	<-p.served
-}
-
-// TestAMemberThatSignsTwoFeedsOfOneLengthIsConvicted: the member lies to whoever
-// subscribes again, with a signed head of another history, and with entries
-// under it.
-func TestAMemberThatSignsTwoFeedsOfOneLengthIsConvicted(t *testing.T) {
-	other := newShelf()
-	other.history = 7
-	other.write(t, denver, signingKey(1), 10)
-	for name, lie := range map[string]feed.Batch{
-		"a head alone":   {Head: other.heads[denver][1], Last: 10},
-		"all of it anew": {Head: other.heads[denver][1], Entries: other.entries[denver], Last: 10},
+func TestAFalseAcknowledgementEndsTheSubscription(t *testing.T) {
+	for name, ack := range map[string]*wire.Ack{
+		"another number":     {Generation: 1, Number: 3},
+		"another generation": {Generation: 2, Number: 4},
+		"another audience":   {Audience: "group:border", Generation: 1, Number: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPair(t)
-			p.server.write(t, denver, signingKey(1), 10)
-			stop := p.follow(t)
-			p.subscriber.await(t, p.has(10))
-			stop()
-			p.followers.Wait()
-			p.followers.Set(context.Background(), nil)
-			<-p.served
-			p.tells(lie)
-			p.follow(t)
-			got := <-p.forks
-			if got[0].Hash != p.server.heads[denver][1].Hash || got[1].Hash != lie.Head.Hash || got[0].Number != got[1].Number {
-				t.Errorf("the proof is of %d and %d, want the head held and the other one", got[0].Number, got[1].Number)
+			denver, boulder := pair(t)
+			denver.writes(directory.Everyone, 4)
+			s := boulder.subscribes(denver, &wire.Subscribe{Author: "denver-pd"})
+			var b wire.Batch
+			if err := s.Receive(&b); err != nil {
+				t.Fatal(err)
 			}
-			for _, h := range got {
-				if !h.Verified(p.denver.Key) {
-					t.Error("a head in the proof is not signed")
-				}
+			if err := s.Send(ack); err != nil {
+				t.Fatal(err)
 			}
-			var r *wire.Refusal
-			if err := <-p.served; !errors.As(err, &r) || r.Code != wire.CodeForged && r.Code != wire.CodeGap {
-				t.Errorf("the liar's stream ended with %v, want a refusal", err)
-			}
-			p.subscriber.mu.Lock()
-			defer p.subscriber.mu.Unlock()
-			if n := len(p.subscriber.entries[denver]); n != 10 {
-				t.Errorf("%d entries held, want the 10 of before", n)
-			}
+			wantRefused(t, <-denver.served, wire.CodeGap, "us")
 		})
 	}
+	denver, boulder := pair(t)
+	denver.writes(directory.Everyone, 4)
+	s := boulder.subscribes(denver, &wire.Subscribe{Author: "denver-pd"})
+	batch(t, s)
+	if err := s.Send(&wire.Ack{Generation: 1, Number: 4}); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, <-denver.served, wire.CodeGap, "us") // the same twice
 }
 
-// TestNobodyIsConvictedByWhatItDidNotSign: of a head in another hand, or the one
-// that is held already, there is no proof.
-func TestNobodyIsConvictedByWhatItDidNotSign(t *testing.T) {
-	other := newShelf()
-	other.history = 7
-	other.write(t, denver, signingKey(3), 10)
-	p := newPair(t)
-	p.server.write(t, denver, signingKey(1), 10)
-	for name, head := range map[string]feed.Head{
-		"another's signature": other.heads[denver][1], "the same head": p.server.heads[denver][1],
-		"another author's": {Author: boulder, Position: other.heads[denver][1].Position, Signature: other.heads[denver][1].Signature},
+// TestAReaderThatNeverReadsCostsAFewBatches: whatever is written meanwhile.
+func TestAReaderThatNeverReadsCostsAFewBatches(t *testing.T) {
+	denver, boulder := pair(t)
+	denver.writes(directory.Everyone, 40*wire.MaxBatch)
+	s := boulder.subscribes(denver, &wire.Subscribe{Author: "denver-pd"})
+	other := boulder.subscribes(denver, &wire.Subscribe{Author: "denver-pd", Once: true})
+	for n := 0; n < 40*wire.MaxBatch; {
+		n = int(batch(t, other).Head.Number) // meanwhile another reads everything
+	}
+	for range 20 {
+		denver.writes(directory.Everyone, 1)
+	}
+	s.Reset(wire.CodeNone)
+	<-denver.served
+	denver.mu.Lock()
+	defer denver.mu.Unlock()
+	if denver.read > 40+20+outstanding+1 {
+		t.Errorf("%d batches were read, of which another had at most 61; want at most %d more", denver.read, outstanding)
+	}
+}
+
+// TestASmallFeedDoesNotWaitForALargeOne: they take turns.
+func TestASmallFeedDoesNotWaitForALargeOne(t *testing.T) {
+	denver, boulder := pair(t)
+	few := listed(t, "boulder-so")
+	denver.writes(directory.Everyone, 30*wire.MaxBatch)
+	s := boulder.subscribes(denver, &wire.Subscribe{Author: "denver-pd"})
+	batch(t, s)
+	denver.writes(few, 2)
+	for n := range 3*outstanding + 1 {
+		if n == 3*outstanding {
+			t.Fatalf("not among the next %d batches", n)
+		}
+		if b := batch(t, s); b.Head.Audience == few.String() {
+			break
+		}
+	}
+}
+
+func TestASubscriptionThatIsNotInFormIsRefused(t *testing.T) {
+	at := position(feed.ID{}, feed.Start(feed.ID{Author: "denver-pd"}, 1))
+	group := &wire.FeedPosition{Audience: "group:border", Generation: 1, Hash: at.Hash}
+	for name, sub := range map[string]*wire.Subscribe{
+		"no author":    {},
+		"no agency":    {Author: "Denver"},
+		"no audience":  {Author: "denver-pd", Feeds: []*wire.FeedPosition{{Audience: "everyone"}}},
+		"twice":        {Author: "denver-pd", Feeds: []*wire.FeedPosition{at, at}},
+		"out of order": {Author: "denver-pd", Feeds: []*wire.FeedPosition{group, at}},
 	} {
-		p.subscriber.put(denver, p.server.entries[denver], p.server.heads[denver])
-		if err := p.followers.judge(p.denver, head); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			denver, boulder := pair(t)
+			denver.writes(directory.Everyone, 1)
+			boulder.subscribes(denver, sub)
+			wantRefused(t, <-denver.served, wire.CodeMalformed, "us")
+		})
 	}
-	select {
-	case got := <-p.forks:
-		t.Errorf("convicted by %v", got)
-	default:
-	}
-}
-
-// tells makes the server answer every subscription with one batch.
-func (p *pair) tells(b feed.Batch) {
-	p.serverHost.Handle(wire.ProtocolFeed, func(ctx context.Context, s *link.Stream) error {
-		var sub wire.Subscribe
-		if err := s.Receive(&sub); err != nil {
-			return err
-		}
-		err := s.Send(b.Message())
-		if err == nil {
-			var a wire.Ack
-			err = s.Receive(&a)
-		}
-		p.served <- err
-		return err
-	})
 }

@@ -73,7 +73,16 @@ type outgoing struct {
 	stream         *link.Stream
 	once           bool
 	feeds          map[directory.Audience]*sent
-	unacked        []*wire.Ack
+	unacked        []pending
+	turn           int // the feed that the next room is for
+}
+
+// pending is a batch that the subscriber has not acknowledged.
+type pending struct {
+	audience   directory.Audience
+	generation uint32
+	number     uint64
+	kept       bool // a step of a move, and not yet its end
 }
 
 // sent is how far the subscriber has been sent one feed.
@@ -112,23 +121,24 @@ func (sv *Server) opening(reader directory.AgencyID, s *link.Stream, sub *wire.S
 }
 
 // place finds where a subscriber's position is in a feed. One that has another
-// history than the feed held here is refused; one that has more than we do is
-// left alone until we have caught up, unless the feed is our own.
+// history than the feed held here is refused; so is one that has more of a feed of
+// our own, for numbers never go back.
 func (sv *Server) place(ours Held, p *wire.FeedPosition) (*sent, error) {
-	switch {
-	case p.Generation < ours.Generation:
-		return &sent{generation: ours.Generation, former: max(p.Number, p.Held)}, nil
-	case p.Generation > ours.Generation || p.Number > ours.Number:
-		if ours.Author == sv.Self {
-			return nil, fmt.Errorf("%w: no entry %d of generation %d", feed.ErrGap, p.Number, p.Generation)
-		}
-		return &sent{generation: p.Generation, number: p.Number, former: p.Held}, nil
+	s := &sent{generation: p.Generation, number: p.Number, former: p.Held}
+	if ours.Author == sv.Self && s.beyond(ours) {
+		return nil, fmt.Errorf("%w: no entry %d of generation %d", feed.ErrGap, max(p.Number, p.Held), p.Generation)
+	}
+	if p.Generation != ours.Generation || p.Number > ours.Number {
+		return s, nil
 	}
 	at := feed.Start(ours.ID, ours.Generation)
 	if p.Number > 0 {
 		h, ok, err := sv.Source.HeadAt(ours.ID, ours.Generation, p.Number)
 		if err != nil {
 			return nil, err
+		}
+		if !ok && ours.Author != sv.Self {
+			return s, nil // it came here in other steps: the subscriber will see whether it follows on
 		}
 		if !ok {
 			return nil, fmt.Errorf("%w: no head at %d", feed.ErrGap, p.Number)
@@ -138,7 +148,12 @@ func (sv *Server) place(ours Held, p *wire.FeedPosition) (*sent, error) {
 	if string(at.Hash[:]) != string(p.Hash) {
 		return nil, fmt.Errorf("%w: subscriber has another history at %d", feed.ErrForged, p.Number)
 	}
-	return &sent{generation: p.Generation, number: p.Number, former: p.Held}, nil
+	return s, nil
+}
+
+// beyond reports whether the subscriber has more of a feed than is held here.
+func (s *sent) beyond(ours Held) bool {
+	return s.generation > ours.Generation || max(s.number, s.former) > ours.Number
 }
 
 // run writes batches as they come, with at most outstanding of them
@@ -177,28 +192,32 @@ func (o *outgoing) run(ctx context.Context, acks <-chan *wire.Ack) error {
 }
 
 // round sends the next batch of every feed, as far as there is room, and
-// reports whether there was more than the room.
+// reports whether there was more than the room. The feeds take turns. One of which
+// the subscriber has more is left alone until we have caught up.
 func (o *outgoing) round() (more bool, err error) {
 	list, err := o.Source.Servable(o.author, o.reader)
 	if err != nil {
 		return false, err
 	}
-	for _, ours := range list {
+	for i := range list {
+		turn := (o.turn + i) % len(list)
+		ours := list[turn]
 		s := o.feeds[ours.Audience]
 		if s == nil {
 			s = &sent{generation: ours.Generation}
 			o.feeds[ours.Audience] = s
 		}
-		if s.generation < ours.Generation { // moved while the subscriber was here
-			*s = sent{generation: ours.Generation, former: max(s.number, s.former)}
-		}
-		if s.generation > ours.Generation || s.number > ours.Number {
+		if s.beyond(ours) {
 			continue
+		}
+		if s.generation < ours.Generation {
+			*s = sent{generation: ours.Generation, former: max(s.number, s.former)}
 		}
 		if s.greeted && s.number == ours.Number {
 			continue
 		}
 		if len(o.unacked) == outstanding {
+			o.turn = turn
 			return true, nil
 		}
 		if err := o.next(ours.ID, s); err != nil {
@@ -220,12 +239,10 @@ func (o *outgoing) next(id feed.ID, s *sent) error {
 			return o.send(b, s)
 		}
 	}
-	s.former = 0
 	b, err := o.Source.Batch(id, s.number)
 	if err != nil {
 		return err
 	}
-	s.greeted = true
 	return o.send(b, s)
 }
 
@@ -237,7 +254,11 @@ func (o *outgoing) send(b feed.Batch, s *sent) error {
 		return err
 	}
 	s.number = b.Head.Number
-	o.unacked = append(o.unacked, &wire.Ack{Audience: b.Head.Audience.String(), Generation: b.Head.Generation, Number: b.Head.Number})
+	kept := len(b.Kept) > 0
+	if !kept {
+		s.former, s.greeted = 0, true
+	}
+	o.unacked = append(o.unacked, pending{b.Head.Audience, s.generation, s.number, kept})
 	return nil
 }
 
@@ -248,22 +269,19 @@ func (o *outgoing) greet() {
 	}
 }
 
-// acknowledge takes the acknowledgement of the oldest batch.
+// acknowledge takes the acknowledgement of the oldest batch. Who has moved a part
+// of the way still holds what was withdrawn after it, and counts only at the end.
 func (o *outgoing) acknowledge(a *wire.Ack) error {
-	if len(o.unacked) == 0 || a.Number != o.unacked[0].Number || a.Generation != o.unacked[0].Generation || a.Audience != o.unacked[0].Audience {
+	if len(o.unacked) == 0 {
+		return wire.Refuse(wire.CodeGap, fmt.Errorf("acknowledged %d, and nothing is outstanding", a.Number))
+	}
+	p := o.unacked[0]
+	if a.Number != p.number || a.Generation != p.generation || a.Audience != p.audience.String() {
 		return wire.Refuse(wire.CodeGap, fmt.Errorf("acknowledged %d, which is not outstanding", a.Number))
 	}
 	o.unacked = o.unacked[1:]
-	if o.author != o.Self {
+	if o.author != o.Self || p.kept {
 		return nil
 	}
-	audience, err := directory.ParseAudience(a.Audience)
-	if err != nil {
-		return err
-	}
-	// Of a feed that is being moved the end is not there yet.
-	if s := o.feeds[audience]; s == nil || s.generation != a.Generation || s.former > 0 {
-		return nil
-	}
-	return o.Acknowledged(o.reader, audience, a.Generation, a.Number)
+	return o.Acknowledged(o.reader, p.audience, p.generation, p.number)
 }

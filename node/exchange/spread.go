@@ -28,17 +28,22 @@ type Topic interface {
 // lost is found when two neighbours compare what they hold. Only feeds for every
 // member spread so; others come from their author alone.
 type Spread struct {
+	SpreadOptions
+
+	mu     sync.Mutex
+	told   map[directory.AgencyID]feed.Position // owned by mu; the newest head that gossip told of
+	wanted map[directory.AgencyID]*want         // owned by mu
+	queue  chan directory.AgencyID
+}
+
+// SpreadOptions are what a Spread is made from.
+type SpreadOptions struct {
 	Self      directory.AgencyID
 	Followers *Followers
 	Source    Source
 	Directory func() *directory.Directory
 	Log       *slog.Logger
 	Pause     Spreading
-
-	mu     sync.Mutex
-	told   map[directory.AgencyID]feed.Position // owned by mu; the newest head that gossip told of
-	wanted map[directory.AgencyID]*want         // owned by mu
-	queue  chan directory.AgencyID
 }
 
 // Spreading is how often a node tells and compares.
@@ -64,10 +69,11 @@ const (
 )
 
 // NewSpread spreads nothing yet; Run does.
-func NewSpread(s Spread) *Spread {
-	s.told, s.wanted = map[directory.AgencyID]feed.Position{}, map[directory.AgencyID]*want{}
-	s.queue = make(chan directory.AgencyID, directory.MaxAgencies)
-	return &s
+func NewSpread(o SpreadOptions) *Spread {
+	return &Spread{
+		SpreadOptions: o, told: map[directory.AgencyID]feed.Position{}, wanted: map[directory.AgencyID]*want{},
+		queue: make(chan directory.AgencyID, directory.MaxAgencies),
+	}
 }
 
 // Neighbours are the members that a node is linked to and follows directly:

@@ -1,9 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
@@ -12,16 +11,16 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 
 	"interlock/crypto/token"
 	"interlock/node/casefile"
+	"interlock/protocol/directory"
 	"interlock/protocol/feed"
 )
 
 // onDisk opens a store as a node does.
-func onDisk(b *testing.B, cache int64) *Store {
-	return open(b, Options{Dir: filepath.Join(b.TempDir(), "store"), Key: [32]byte{1}, Cache: cache, Log: slog.New(slog.DiscardHandler)})
+func onDisk(b *testing.B) *Store {
+	return open(b, Options{Dir: filepath.Join(b.TempDir(), "store"), Key: [32]byte{1}, Log: slog.New(slog.DiscardHandler)})
 }
 
 func randomTag(r *rand.ChaCha8) (t token.Tag) {
@@ -30,178 +29,119 @@ func randomTag(r *rand.ChaCha8) (t token.Tag) {
 	return t
 }
 
-// expectations are tags that are others for another seed.
-func expectations(seed byte, n int) []Expectation {
-	r := rand.NewChaCha8([32]byte{seed})
-	list := make([]Expectation, n)
+// foreign are entries as another member announces them.
+func foreign(r *rand.ChaCha8, n int) []feed.Entry {
+	list := make([]feed.Entry, n)
 	for i := range list {
-		list[i] = Expectation{randomTag(r), casefile.IdentifierID(i + 1)}
+		list[i] = feed.Entry{Number: uint64(i + 1), Kind: feed.Announce, Epoch: 1, Tag: randomTag(r)}
+		binary.LittleEndian.PutUint64(list[i].Pointer[:], r.Uint64())
+		for at := 8; at+8 <= len(list[i].Pointer); at += 8 {
+			binary.LittleEndian.PutUint64(list[i].Pointer[at:], r.Uint64())
+		}
 	}
 	return list
 }
 
-// bare is Pebble as it is, with the cache and the filters of a store.
-func bare(b *testing.B, list []Expectation) *pebble.DB {
-	b.Helper()
-	o := &pebble.Options{CacheSize: 64 << 20, FormatMajorVersion: pebble.FormatNewest, Logger: quiet{slog.New(slog.DiscardHandler)}}
-	for i := range o.Levels {
-		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-	}
-	db, err := pebble.Open(filepath.Join(b.TempDir(), "bare"), o)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			b.Error(err)
-		}
-	})
-	sorted := slices.Clone(list)
-	slices.SortFunc(sorted, func(a, b Expectation) int { return slices.Compare(a.Tag[:], b.Tag[:]) })
-	batch := db.NewBatch()
-	for i, x := range sorted {
-		if err := batch.Set(x.Tag[:], number(uint64(x.ID)), nil); err != nil {
-			b.Fatal(err)
-		}
-		if i%100_000 == 99_999 || i == len(sorted)-1 {
-			if err := batch.Commit(pebble.NoSync); err != nil {
-				b.Fatal(err)
-			}
-			batch = db.NewBatch()
-		}
-	}
-	if err := db.Compact(b.Context(), []byte{0}, bytes.Repeat([]byte{0xff}, 17), true); err != nil {
-		b.Fatal(err)
-	}
-	return db
-}
-
-const (
-	probedTags  = 10_000_000
-	probedBatch = 1_000
-	inTurn      = 50
-)
-
-// BenchmarkProbes asks for batches of tags among ten million expected of one
-// member: of which none, one in a hundred, and all are there. The reference is a
-// Get for each of Pebble as it is.
-func BenchmarkProbes(b *testing.B) {
-	held := expectations(1, probedTags)
-	s, started := onDisk(b, 0), time.Now()
-	if err := s.IngestExpected(denver, 1, held, func(*Tx) error { return nil }); err != nil {
-		b.Fatal(err)
-	}
-	b.Logf("%d tags taken in %v", len(held), time.Since(started))
-	db := bare(b, held)
-	absent := expectations(2, probedTags/10)
-	for _, c := range []struct {
-		name string
-		hits int
-	}{{"misses", 0}, {"few", probedBatch / 100}, {"hits", probedBatch}} {
-		b.Run(c.name, func(b *testing.B) {
-			r := rand.New(rand.NewPCG(1, uint64(c.hits)))
-			for range inTurn {
-				tags := mixed(r, held, absent, c.hits)
-				probeStore(b, s, tags, c.hits)
-				probeBare(b, db, tags, c.hits)
-			}
-			var ours, theirs, faster []float64
-			for b.Loop() {
-				var mine, other time.Duration
-				for range inTurn {
-					tags := mixed(r, held, absent, c.hits)
-					mine += probeStore(b, s, tags, c.hits)
-					other += probeBare(b, db, tags, c.hits)
-				}
-				const asked = inTurn * probedBatch
-				ours, theirs = append(ours, asked/mine.Seconds()), append(theirs, asked/other.Seconds())
-				faster = append(faster, other.Seconds()/mine.Seconds())
-			}
-			b.ReportMetric(median(ours), "ours-probes/s")
-			b.ReportMetric(median(theirs), "reference-probes/s")
-			b.ReportMetric(median(faster), "times-faster")
-		})
-	}
-}
-
-func median(list []float64) float64 {
-	slices.Sort(list)
-	return list[len(list)/2]
-}
-
-func mixed(r *rand.Rand, held, absent []Expectation, hits int) []token.Tag {
-	tags := make([]token.Tag, probedBatch)
-	for i, place := range r.Perm(probedBatch) {
-		from := held
-		if i >= hits {
-			from = absent
-		}
-		tags[place] = from[r.IntN(len(from))].Tag
-	}
-	return tags
-}
-
-func probeStore(b *testing.B, s *Store, tags []token.Tag, want int) time.Duration {
-	started, found := time.Now(), 0
-	err := s.View(func(tx *Tx) error {
-		list, err := tx.ExpectedAmong(denver, 1, tags)
-		for _, ids := range list {
-			found += len(ids)
-		}
-		return err
-	})
-	spent := time.Since(started)
-	if err != nil || found != want {
-		b.Fatalf("%d found, want %d: %v", found, want, err)
-	}
-	return spent
-}
-
-func probeBare(b *testing.B, db *pebble.DB, tags []token.Tag, want int) time.Duration {
-	started, found := time.Now(), 0
-	for i := range tags {
-		_, closer, err := db.Get(tags[i][:])
-		if errors.Is(err, pebble.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		found++
-		if err := closer.Close(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if spent := time.Since(started); found == want {
-		return spent
-	}
-	b.Fatalf("%d found, want %d", found, want)
-	return 0
-}
-
-// BenchmarkEntries takes a million entries of another member, as they arrive: in
-// transactions of eight batches.
+// BenchmarkEntries takes a million entries of another member in transactions of
+// eight batches, each on the disk. The sizes are what they fill once they have
+// settled, filters and all, and what they were on the wire.
 func BenchmarkEntries(b *testing.B) {
 	const entries, atOnce = 1_000_000, 8 * 1024
-	of := feed.ID{Author: denver}
+	list := foreign(rand.NewChaCha8([32]byte{3}), entries)
+	var sizes []float64
+	var spent time.Duration
 	for b.Loop() {
-		b.StopTimer()
-		s, r := onDisk(b, 0), rand.NewChaCha8([32]byte{3})
-		list := make([]feed.Entry, entries)
-		for i := range list {
-			list[i] = feed.Entry{Number: uint64(i + 1), Kind: feed.Announce, Epoch: 1, Tag: randomTag(r)}
-			r.Read(list[i].Pointer[:])
-		}
-		b.StartTimer()
+		s, started := onDisk(b), time.Now()
 		for at := 0; at < entries; at += atOnce {
-			update(b, s, func(tx *Tx) error { return tx.PutEntries(of, list[at:min(at+atOnce, entries)]) })
+			update(b, s, func(tx *Tx) error { return tx.PutEntries(everyone, list[at:min(at+atOnce, entries)]) })
 		}
-		b.ReportMetric(entries/b.Elapsed().Seconds(), "entries/s")
+		spent += time.Since(started)
 		if err := s.db.Compact(b.Context(), []byte{0}, []byte{0xff}, true); err != nil {
 			b.Fatal(err)
 		}
-		m := s.db.Metrics()
-		b.ReportMetric(float64(m.Total().TablesSize)/entries, "bytes/entry")
-		b.ReportMetric(float64(m.Total().TablesSize)/entries/float64(feed.EntrySize), "of-the-wire")
+		sizes = append(sizes, float64(s.db.Metrics().Total().TablesSize)/entries)
+	}
+	slices.Sort(sizes)
+	b.ReportMetric(sizes[len(sizes)/2], "ours-bytes")
+	b.ReportMetric(float64(feed.EntrySize), "reference-bytes")
+	b.ReportMetric(float64(b.N)*entries/spent.Seconds(), "entries/s")
+}
+
+// BenchmarkIngest takes what a member who joins would announce of a million of our
+// identifiers, and says how large the filters are that tell what is absent.
+func BenchmarkIngest(b *testing.B) {
+	const tags = 1_000_000
+	r := rand.NewChaCha8([32]byte{1})
+	list := make([]Expectation, tags)
+	for i := range list {
+		list[i] = Expectation{randomTag(r), casefile.IdentifierID(i + 1)}
+	}
+	var size int64
+	var filters uint64
+	for b.Loop() {
+		s := onDisk(b)
+		if err := s.IngestExpected(boulder, 1, list, func(*Tx) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+		size, filters = s.db.Metrics().Total().TablesSize, filterSize(b, s)
+	}
+	b.ReportMetric(float64(b.N)*tags/b.Elapsed().Seconds(), "tags/s")
+	b.ReportMetric(float64(size)/tags, "bytes/tag")
+	b.ReportMetric(float64(filters)/tags, "filter-bytes/tag")
+}
+
+// filterSize is the bytes of all filters.
+func filterSize(b *testing.B, s *Store) (size uint64) {
+	levels, err := s.db.SSTables(pebble.WithProperties())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, tables := range levels {
+		for _, t := range tables {
+			size += t.Properties.FilterSize
+		}
+	}
+	return size
+}
+
+// BenchmarkOneIdentifier is what the store does when an identifier is added: what
+// each member would announce of it is looked for, and expected from now on. Every
+// member has announced ten thousand others.
+func BenchmarkOneIdentifier(b *testing.B) {
+	for _, members := range []int{10, 100, 300} {
+		b.Run(fmt.Sprint(members), func(b *testing.B) {
+			s, r := onDisk(b), rand.NewChaCha8([32]byte{5})
+			authors := make([]directory.AgencyID, members)
+			for i := range authors {
+				authors[i] = directory.AgencyID(fmt.Sprintf("agency-%03d", i))
+				update(b, s, func(tx *Tx) error {
+					return tx.PutEntries(feed.ID{Author: authors[i]}, foreign(r, 10_000))
+				})
+			}
+			settle(b, s)
+			sought, n := make([]Sought, members), 0
+			for b.Loop() {
+				for i := range sought {
+					sought[i] = Sought{Author: authors[i], Epoch: 1, Tag: randomTag(r)}
+				}
+				n++
+				err := s.Update(func(tx *Tx) error {
+					found, err := tx.TaggedOf(sought)
+					if err != nil || len(found) != members {
+						return err
+					}
+					for _, at := range sought {
+						if err := tx.Expect(at.Author, 1, at.Tag, casefile.IdentifierID(n)); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*members), "ns/member")
+		})
 	}
 }

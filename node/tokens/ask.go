@@ -9,6 +9,7 @@ import (
 
 	"interlock/crypto/oprf"
 	"interlock/protocol/directory"
+	"interlock/protocol/link"
 	"interlock/protocol/wire"
 )
 
@@ -24,12 +25,10 @@ func (c *Client) ask(ctx context.Context, k directory.KeyEpoch, quorum []directo
 	for i, s := range quorum {
 		wg.Go(func() {
 			answers[i], errs[i] = c.askOne(ctx, k, indices(quorum), s, blinded)
-			if errs[i] == nil {
-				errs[i] = r.Check(indices(quorum), answers[i])
-			}
 		})
 	}
 	wg.Wait()
+	check(r, quorum, answers, errs)
 	var bad []oprf.Index
 	for i, s := range quorum {
 		c.note(s, errs[i])
@@ -38,6 +37,21 @@ func (c *Client) ask(ctx context.Context, k directory.KeyEpoch, quorum []directo
 		}
 	}
 	return answers, bad
+}
+
+// check verifies the answers that came, all at once, and sets the errors of those
+// that do not hold.
+func check(r *oprf.Request, quorum []directory.Server, answers []oprf.Answer, errs []error) {
+	var came []oprf.Answer
+	var of []int
+	for i, err := range errs {
+		if err == nil {
+			came, of = append(came, answers[i]), append(of, i)
+		}
+	}
+	for n, err := range r.CheckAll(indices(quorum), came) {
+		errs[of[n]] = err
+	}
 }
 
 // note remembers whether a server answered rightly. A wrong share is evidence
@@ -58,15 +72,50 @@ func (c *Client) note(s directory.Server, err error) {
 	c.failed[s.Index] = time.Now()
 }
 
-// askOne sends one server its request.
+// askOne sends one server its request: on a stream that is kept, or on a new one
+// where there is none or the server has ended it since.
 func (c *Client) askOne(ctx context.Context, k directory.KeyEpoch, quorum []oprf.Index, s directory.Server, blinded []oprf.Element) (oprf.Answer, error) {
-	stream, err := c.open.Open(ctx, s.Key, wire.ProtocolEvaluate)
+	req := requestOf(k, quorum, blinded)
+	if stream, ok := c.streams.used(s.Key); ok {
+		resp, err := c.converse(ctx, s.Key, stream, req)
+		if err == nil {
+			return answerOf(s.Index, resp, len(blinded))
+		}
+		c.streams.drop(s.Key)
+	}
+	stream, err := c.streams.fresh(ctx, s.Key)
 	if err != nil {
 		return oprf.Answer{}, err
 	}
+	resp, err := c.converse(ctx, s.Key, stream, req)
+	if err != nil {
+		return oprf.Answer{}, err
+	}
+	return answerOf(s.Index, resp, len(blinded))
+}
+
+// converse sends a request and receives its answer, and keeps the stream for the
+// next.
+func (c *Client) converse(ctx context.Context, to wire.Peer, stream *link.Stream, req *wire.EvaluateRequest) (*wire.EvaluateResponse, error) {
 	stop := context.AfterFunc(ctx, func() { stream.Reset(wire.CodeTimeout) })
 	defer stop()
-	defer stream.Reset(wire.CodeNone)
+	var resp wire.EvaluateResponse
+	err := stream.Send(req)
+	if err == nil {
+		err = stream.Receive(&resp)
+	}
+	if err != nil {
+		stream.Reset(wire.CodeNone)
+		return nil, err
+	}
+	if stop() {
+		c.streams.put(to, stream)
+	}
+	return &resp, nil
+}
+
+// requestOf is the message that asks for an evaluation.
+func requestOf(k directory.KeyEpoch, quorum []oprf.Index, blinded []oprf.Element) *wire.EvaluateRequest {
 	req := &wire.EvaluateRequest{Epoch: uint32(k.Epoch), Generation: k.Generation, Blinded: make([]byte, 0, len(blinded)*oprf.ElementSize)}
 	for _, i := range quorum {
 		req.Quorum = append(req.Quorum, uint32(i))
@@ -74,14 +123,7 @@ func (c *Client) askOne(ctx context.Context, k directory.KeyEpoch, quorum []oprf
 	for _, e := range blinded {
 		req.Blinded = append(req.Blinded, e[:]...)
 	}
-	var resp wire.EvaluateResponse
-	if err := errors.Join(stream.Send(req), stream.CloseWrite()); err != nil {
-		return oprf.Answer{}, err
-	}
-	if err := stream.Receive(&resp); err != nil {
-		return oprf.Answer{}, err
-	}
-	return answerOf(s.Index, &resp, len(blinded))
+	return req
 }
 
 // answerOf parses a server's answer to n elements.
@@ -94,6 +136,13 @@ func answerOf(from oprf.Index, m *wire.EvaluateResponse, n int) (oprf.Answer, er
 		copy(a.Evaluated[i][:], m.Evaluated[i*oprf.ElementSize:])
 	}
 	copy(a.Proof[:], m.Proof)
+	switch len(m.Composites) {
+	case 0:
+	case oprf.CompositesSize:
+		copy(a.Composites[:], m.Composites)
+	default:
+		return a, fmt.Errorf("composites of %d bytes", len(m.Composites))
+	}
 	return a, nil
 }
 

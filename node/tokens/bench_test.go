@@ -26,7 +26,7 @@ func BenchmarkOverLinks(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer closed(b, q)
+	defer q.Close()
 	var ours, alone time.Duration
 	var ratios []float64
 	for i := 0; b.Loop(); i++ {

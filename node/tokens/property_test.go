@@ -78,11 +78,11 @@ func (d day) live(t *testing.T, ids []identifier.Identifier) []string {
 	o := newOffice()
 	o.plan = func(batch int) outcome { return d.outcomes[batch%len(d.outcomes)] }
 	q := queueAt(t, o)
-	o.watch = func() string { return crowded(q) }
-	faults := make([]string, len(d.callers))
+	o.watch = func(s *sent) string { return crowded(q, s) }
+	faults, served, began := make([]string, len(d.callers)), make([]bool, len(d.callers)), time.Now()
 	var wg sync.WaitGroup
 	for i, c := range d.callers {
-		wg.Go(func() { faults[i] = d.ask(t, q, o, c, ids[c.from:c.from+c.n]) })
+		wg.Go(func() { served[i], faults[i] = d.ask(t, q, o, c, ids[c.from:c.from+c.n]) })
 	}
 	for _, c := range d.changes {
 		wg.Go(func() {
@@ -96,19 +96,24 @@ func (d day) live(t *testing.T, ids []identifier.Identifier) []string {
 		})
 	}
 	if d.close > 0 {
-		wg.Go(func() { after(d.close); closed(t, q) })
+		wg.Go(func() { after(d.close); q.Close() })
 	}
 	wg.Wait()
 	after(1000) // what nobody waits for any more arrives too
 	synctest.Wait()
 	faults = append(faults, o.faults...)
+	for i, c := range d.callers {
+		if c.urgency == Officer && served[i] {
+			faults = append(faults, c.overtaken(o, began, ids))
+		}
+	}
 	faults = append(faults, empty(q), o.twice())
-	closed(t, q)
+	q.Close()
 	return slices.DeleteFunc(faults, func(s string) bool { return s == "" })
 }
 
-// ask is one caller's call, and what was wrong with its answer.
-func (d day) ask(t *testing.T, q *Queue, o *office, c caller, ids []identifier.Identifier) string {
+// ask is one caller's call: whether it got its tokens, and what was wrong.
+func (d day) ask(t *testing.T, q *Queue, o *office, c caller, ids []identifier.Identifier) (served bool, fault string) {
 	after(c.at)
 	ctx := t.Context()
 	if c.patience > 0 {
@@ -121,23 +126,50 @@ func (d day) ask(t *testing.T, q *Queue, o *office, c caller, ids []identifier.I
 	case err == nil:
 		k, noKey := o.current()
 		if noKey != nil || epoch < 1 || epoch > k.Epoch {
-			return fmt.Sprintf("tokens of epoch %d, which is not yet", epoch)
+			return true, fmt.Sprintf("tokens of epoch %d, which is not yet", epoch)
 		}
 		if err := (result{tokens, epoch, nil}).right(ids); err != nil {
-			return err.Error()
+			return true, err.Error()
 		}
 	case !errors.Is(err, ErrUnavailable) || tokens != nil:
-		return fmt.Sprintf("%d tokens and the error %v", len(tokens), err)
+		return false, fmt.Sprintf("%d tokens and the error %v", len(tokens), err)
 	case ctx.Err() == nil && !d.mayFail():
-		return fmt.Sprintf("failed for no reason: %v", err)
+		return false, fmt.Sprintf("failed for no reason: %v", err)
+	}
+	return err == nil, ""
+}
+
+// overtaken says whether a batch that nobody waits for was sent while something
+// that an officer had asked for before was still to be sent.
+func (c caller) overtaken(o *office, began time.Time, ids []identifier.Identifier) string {
+	asked := began.Add(time.Duration(c.at) * time.Millisecond)
+	first := map[identifier.Identifier]time.Time{}
+	for _, s := range o.sent {
+		for _, id := range s.ids {
+			if _, ok := first[id]; !ok {
+				first[id] = s.at
+			}
+		}
+	}
+	for _, s := range o.sent {
+		if s.urgency == Officer || !s.at.After(asked) {
+			continue
+		}
+		for _, id := range ids[c.from : c.from+c.n] {
+			if first[id].After(s.at) {
+				return fmt.Sprintf("what an officer asked for at %d waited behind a batch of urgency %d", c.at, s.urgency)
+			}
+		}
 	}
 	return ""
 }
 
-// crowded says which bound on what is in flight is broken.
-func crowded(q *Queue) string {
+// crowded notes the urgency of a batch, and says which bound on what is in flight
+// is broken.
+func crowded(q *Queue, s *sent) string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	s.urgency = q.flying[flight{s.epoch, s.ids[0]}].urgency
 	if patient := q.flies[Import] + q.flies[Renewal]; patient >= inFlight || patient+q.flies[Officer] > inFlight {
 		return fmt.Sprintf("in flight by urgency: %v", q.flies)
 	}

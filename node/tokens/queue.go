@@ -43,6 +43,7 @@ var errClosed = fmt.Errorf("%w: the queue is closed", ErrUnavailable)
 type source interface {
 	current() (epochKey, error)
 	evaluate(context.Context, epochKey, []identifier.Identifier) ([]oprf.Token, error)
+	Close()
 }
 
 // Queue gathers what its callers ask for into batches. Its methods may be called
@@ -79,7 +80,8 @@ type Stats struct {
 	Waiting   [urgencies]int // identifiers that are not sent yet, by Urgency
 }
 
-// NewQueue returns a queue before a client. Whoever made it closes it.
+// NewQueue returns a queue before a client, which is its own from then on. Whoever
+// made it closes it.
 func NewQueue(c *Client) (*Queue, error) { return newQueue(c) }
 
 func newQueue(s source) (*Queue, error) {
@@ -99,7 +101,8 @@ func newQueue(s source) (*Queue, error) {
 // and their epoch: the newest that any of them was evaluated in. Where one
 // batch that it depends on fails it returns ErrUnavailable, and so it does, with the
 // error of ctx, when ctx ends. What was asked for by then is not lost: a batch
-// that is in flight arrives, and its tokens are remembered for a while.
+// that is in flight arrives, and the newest 4,096 tokens are remembered for a while.
+// So a call should not hold more than its caller then writes at once.
 func (q *Queue) Tokens(ctx context.Context, ids []identifier.Identifier, u Urgency) ([]oprf.Token, token.Epoch, error) {
 	if ctx.Err() != nil {
 		return nil, 0, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
@@ -137,16 +140,16 @@ func (q *Queue) Stats() Stats {
 }
 
 // Close gives up what is under way, fails its callers with ErrUnavailable, and
-// returns when nothing of it runs any more.
-func (q *Queue) Close() error {
+// returns when nothing of it runs any more. The client is closed too.
+func (q *Queue) Close() {
 	q.mu.Lock()
 	q.closed = true
 	q.fail(slices.Collect(maps.Values(q.queued)), errClosed)
 	q.mu.Unlock()
 	q.cancel()
 	q.running.Wait()
+	q.source.Close()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.cache.forget()
-	return nil
 }

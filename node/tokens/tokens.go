@@ -30,25 +30,18 @@ import (
 	"interlock/crypto/token"
 	"interlock/protocol/directory"
 	"interlock/protocol/identifier"
-	"interlock/protocol/link"
-	"interlock/protocol/wire"
 )
 
 // ErrUnavailable says that fewer servers than the threshold gave a right
 // answer.
 var ErrUnavailable = errors.New("too few registry servers answer")
 
-// Opener opens streams to registry servers; a link.Host is one.
-type Opener interface {
-	Open(context.Context, wire.Peer, wire.Protocol) (*link.Stream, error)
-}
-
 // Client asks for one batch of tokens at a time. Its methods may be called from
 // any goroutine.
 type Client struct {
-	open Opener
-	dir  func() *directory.Directory // nil before enrolment
-	log  *slog.Logger
+	streams *streams
+	dir     func() *directory.Directory // nil before enrolment
+	log     *slog.Logger
 
 	mu     sync.Mutex
 	failed map[oprf.Index]time.Time // owned by mu; when a server last did not answer rightly
@@ -63,8 +56,12 @@ type readied struct {
 
 // New returns a client that asks the servers of the current directory.
 func New(open Opener, dir func() *directory.Directory, log *slog.Logger) *Client {
-	return &Client{open: open, dir: dir, log: log, failed: map[oprf.Index]time.Time{}}
+	return &Client{streams: newStreams(open, keepFor()), dir: dir, log: log, failed: map[oprf.Index]time.Time{}}
 }
+
+// Close ends the streams that are kept open for the next request. The client can
+// still be used, and keeps none.
+func (c *Client) Close() { c.streams.close() }
 
 // patience is how long one server may take before another quorum is tried.
 const patience = 2 * time.Second

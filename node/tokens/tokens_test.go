@@ -25,19 +25,42 @@ type server struct {
 	share    *oprf.Share
 	refuses  atomic.Bool
 	lies     atomic.Bool
+	once     atomic.Bool                   // answers one request on a stream, and ends it
+	stalls   atomic.Pointer[chan struct{}] // does not answer before it is closed
+	stalled  chan struct{}                 // one for each request that was not answered yet
+	opened   atomic.Int32
+	ended    chan struct{} // one for each stream that has ended
 	asked    atomic.Int32
 	elements atomic.Pointer[[]byte] // of the last request
 }
 
 func (s *server) serve(_ context.Context, st *link.Stream) error {
-	var req wire.EvaluateRequest
-	if err := st.Receive(&req); err != nil {
-		return err
+	s.opened.Add(1)
+	defer func() { s.ended <- struct{}{} }()
+	for {
+		var req wire.EvaluateRequest
+		if err := st.Receive(&req); err != nil {
+			return err
+		}
+		if until := s.stalls.Load(); until != nil {
+			s.stalled <- struct{}{}
+			<-*until
+		}
+		resp, err := s.answer(&req)
+		if err == nil {
+			err = st.Send(resp)
+		}
+		if err != nil || s.once.Load() {
+			return err
+		}
 	}
+}
+
+func (s *server) answer(req *wire.EvaluateRequest) (*wire.EvaluateResponse, error) {
 	s.asked.Add(1)
 	s.elements.Store(&req.Blinded)
 	if s.refuses.Load() {
-		return wire.Refuse(wire.CodeUnavailable, nil)
+		return nil, wire.Refuse(wire.CodeUnavailable, nil)
 	}
 	var quorum []oprf.Index
 	for _, i := range req.Quorum {
@@ -49,16 +72,16 @@ func (s *server) serve(_ context.Context, st *link.Stream) error {
 	}
 	a, err := s.share.Evaluate(rand.Reader, len(quorum), quorum, blinded)
 	if err != nil {
-		return wire.Refuse(wire.CodeMalformed, err)
+		return nil, wire.Refuse(wire.CodeMalformed, err)
 	}
-	resp := &wire.EvaluateResponse{Proof: a.Proof[:]}
+	resp := &wire.EvaluateResponse{Evaluated: make([]byte, 0, len(req.Blinded)), Proof: a.Proof[:]}
 	for _, e := range a.Evaluated {
 		resp.Evaluated = append(resp.Evaluated, e[:]...)
 	}
 	if s.lies.Load() {
 		resp.Proof[0] ^= 1
 	}
-	return st.Send(resp)
+	return resp, nil
 }
 
 func key(b int) ed25519.PrivateKey {
@@ -76,7 +99,7 @@ func registry(t testing.TB, threshold, n int) ([]*server, *Client, *bytes.Buffer
 	open := host(t, 100)
 	var servers []*server
 	for i, share := range shares {
-		s := &server{share: share}
+		s := &server{share: share, ended: make(chan struct{}, 64), stalled: make(chan struct{}, 64)}
 		h := host(t, i+1)
 		h.Handle(wire.ProtocolEvaluate, s.serve)
 		if err := open.SetAddresses(h.Peer(), h.Addresses()); err != nil {
@@ -88,7 +111,9 @@ func registry(t testing.TB, threshold, n int) ([]*server, *Client, *bytes.Buffer
 		})
 	}
 	var log bytes.Buffer
-	return servers, New(open, func() *directory.Directory { return d }, slog.New(slog.NewTextHandler(&log, nil))), &log
+	c := New(open, func() *directory.Directory { return d }, slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(c.Close)
+	return servers, c, &log
 }
 
 func host(t testing.TB, seed int) *link.Host {

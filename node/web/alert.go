@@ -13,6 +13,7 @@ import (
 type alertView struct {
 	Path         string
 	Seen         bool
+	Quiet        bool // stands on muted values alone
 	SeenBy       string
 	Agency       string
 	Jurisdiction string
@@ -32,9 +33,12 @@ func (s *site) alertPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 	if err != nil {
 		return err
 	}
+	if l.IsSummary() {
+		return s.summaryPage(w, r, v, l.ID)
+	}
 	strict := strictest(l)
 	view := alertView{
-		Path: alertPath(l), Seen: l.Seen, SeenBy: officers(l.SeenBy),
+		Path: alertPath(l), Seen: l.Seen, Quiet: l.Quiet(), SeenBy: officers(l.SeenBy),
 		Agency: l.Agency.Name, Jurisdiction: l.Agency.Jurisdiction, Contact: l.Agency.Contact,
 		CasePath: casePath(l.Case.ID), CaseNumber: l.Case.Number, CaseTitle: l.Case.Title,
 		Count: pages.Many(l.Total, "identifier", "identifiers"), Raised: s.at(l.Raised),

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 
 	"interlock/node/desk"
@@ -17,8 +18,9 @@ type inboxView struct {
 
 // alertCard is one alert in a list.
 type alertCard struct {
-	ID, Path              string
+	ID, Path, Title       string
 	Unseen                bool
+	Quiet                 bool // stands on muted values alone
 	Arriving              bool // while the officer looks
 	Agency, Contact       string
 	CaseNumber, CaseTitle string
@@ -66,7 +68,7 @@ func (s *site) inboxView(v visitor) (inboxView, error) {
 
 func (s *site) card(l desk.AlertLine) alertCard {
 	card := alertCard{
-		ID: l.ID.String(), Path: alertPath(l), Unseen: !l.Seen,
+		ID: l.ID.String(), Path: alertPath(l), Title: alertTitle(l), Unseen: l.Waits(), Quiet: l.Quiet(),
 		Agency: l.Agency.Name, Contact: l.Agency.Contact,
 		CaseNumber: l.Case.Number, CaseTitle: l.Case.Title,
 		Raised: s.at(l.Raised), Handling: strictest(l).String(),
@@ -79,6 +81,20 @@ func (s *site) card(l desk.AlertLine) alertCard {
 		card.Grounds = append(card.Grounds, s.ground(g))
 	}
 	return card
+}
+
+// alertTitle says in a line what an alert is about.
+func alertTitle(l desk.AlertLine) string {
+	if !l.IsSummary() {
+		return l.Case.Number + " meets a case of " + l.Agency.Name
+	}
+	return l.Case.Number + " holds a value that is " + spread(l)
+}
+
+// spread says how far the value of a summary reaches.
+func spread(l desk.AlertLine) string {
+	return fmt.Sprintf("in %s of %s",
+		pages.Many(l.Spread.Cases, "case", "cases"), pages.Many(l.Spread.Agencies, "other agency", "other agencies"))
 }
 
 func alertPath(l desk.AlertLine) string { return "/alerts/" + l.ID.String() }

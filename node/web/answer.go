@@ -16,6 +16,8 @@ const (
 	answerNote    = "note"
 	answerGone    = "gone"
 	answerDropped = "dropped"
+	answerMuted   = "muted"
+	answerUnmuted = "unmuted"
 	answerSaved   = "saved" // then added, already, waiting, alerts
 
 	// Each is followed by how many identifiers.
@@ -56,6 +58,10 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request) *answer {
 		return &answer{Text: "This was saved or discarded before; nothing was done twice."}
 	case answerDropped:
 		return &answer{Text: "Discarded. Nothing was saved."}
+	case answerMuted:
+		return &answer{Text: "Muted. It raises no alert from now on, in any case of this agency."}
+	case answerUnmuted:
+		return &answer{Text: "No longer muted. What it met meanwhile is looked for now, and raises its alerts."}
 	}
 	if a := handledAnswer(cookie.Value); a != nil {
 		return a

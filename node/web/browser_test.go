@@ -119,6 +119,10 @@ func TestNoPageScrollsSideways(t *testing.T) {
 	long := "https://example.com/" + strings.Repeat("a-very-long-path-without-a-break", 12)
 	c := w.opens("m.okafor", strings.Repeat("W", casefile.MaxNumber), strings.Repeat("W", casefile.MaxTitle))
 	id := w.raises(c, "boulder-so", 1, identifier.URL, long, token.H3)
+	for n := range 22 {
+		w.raises(c, "boulder-so", byte(n), identifier.URL, long+"/common", token.H3)
+	}
+	summary := "/alerts/" + w.summaryOf(c).String()
 	b := browser.Open(t)
 	signIn(w, b)
 	client := w.signsIn("m.okafor")
@@ -127,7 +131,7 @@ func TestNoPageScrollsSideways(t *testing.T) {
 	draft = client.hands("/cases/1/intake", long, strings.Repeat("n", 200)+".txt", long)
 	for _, size := range [][2]int{{1280, 800}, {390, 844}, {320, 700}} {
 		b.Size(size[0], size[1])
-		for _, path := range []string{"/cases", "/cases/new", "/cases/1", draft.path, "/alerts", "/alerts/" + id.String(), "/network", "/password", "/nowhere"} {
+		for _, path := range []string{"/cases", "/cases/new", "/cases/1", draft.path, "/alerts", "/alerts/" + id.String(), "/network", "/common", "/values/1", summary, "/password", "/nowhere"} {
 			b.Page(w.url + path)
 			if over := browser.Value[int](b, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
 				t.Errorf("%s is %d pixels too wide at %d", path, over, size[0])

@@ -17,6 +17,7 @@ type checkView struct {
 	Drafts       []draftView
 	Found        string
 	Audience     audienceView // of what is new
+	Common       string       // how many of them many people share; empty for none
 	Problem      *notice
 }
 
@@ -36,7 +37,8 @@ type draftLine struct {
 	Kind, Value string
 	Line, Count string
 	Held        bool
-	Left        bool // out, by the officer
+	Left        bool   // out, by the officer
+	Says, List  string // why it is common, and which list says so
 }
 
 // shownLines is how many identifiers of one draft are shown.
@@ -75,7 +77,7 @@ func (s *site) checkView(v visitor, id casefile.CaseID, names []string, left map
 		return checkView{}, err
 	}
 	view := checkView{Path: casePath(id), Number: f.Number}
-	total := 0
+	total, common := 0, 0
 	for _, name := range names[:min(len(names), maxFiles+1)] {
 		of, err := desk.ParseDraftID(name)
 		if err != nil {
@@ -89,6 +91,7 @@ func (s *site) checkView(v visitor, id casefile.CaseID, names []string, left map
 			return checkView{}, err
 		}
 		total += len(d.Lines)
+		common += len(commonLines(d))
 		view.Drafts = append(view.Drafts, draftOf(d, left))
 	}
 	if len(view.Drafts) == 0 {
@@ -96,7 +99,20 @@ func (s *site) checkView(v visitor, id casefile.CaseID, names []string, left map
 	}
 	view.Audience = s.audienceChoices(nil)
 	view.Found = pages.Many(total, "identifier", "identifiers")
+	if common > 0 {
+		view.Common = pages.Many(common, "common value", "common values")
+	}
 	return view, nil
+}
+
+// commonLines are the lines of a draft that a warn list has.
+func commonLines(d desk.Draft) (lines []int) {
+	for n, l := range d.Lines {
+		if l.Warning.List != "" {
+			lines = append(lines, n)
+		}
+	}
+	return lines
 }
 
 func draftOf(d desk.Draft, left map[string]bool) draftView {
@@ -113,6 +129,7 @@ func draftOf(d desk.Draft, left map[string]bool) draftView {
 		line := draftLine{
 			Key: key, Kind: kindName(l.Identifier.Kind()), Value: l.Identifier.Value(),
 			Line: pages.Grouped(l.First), Held: l.AlreadyHeld, Left: left[key],
+			Says: l.Warning.Says, List: l.Warning.Source,
 		}
 		if l.Count > 1 {
 			line.Count = pages.Grouped(l.Count) + " times"

@@ -3,6 +3,7 @@ package web_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -170,7 +171,7 @@ func TestMoreAlertsThanAStreamCanHoldAreInTheListThatFollows(t *testing.T) {
 	inbox.next("list")
 	const n = 150
 	for i := range n {
-		w.raises(c, "boulder-so", byte(i), identifier.Email, "j.doe@example.org", token.H1)
+		w.raises(c, "boulder-so", byte(i), identifier.Email, fmt.Sprintf("j.doe-%d@example.org", i), token.H1)
 	}
 	list := inbox.next("list")
 	if got := strings.Count(list.data, `<li class="alert-card`); got != n {

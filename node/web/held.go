@@ -26,12 +26,14 @@ type heldView struct {
 // holdingLine is one identifier of a case.
 type holdingLine struct {
 	Key         string // names it in the form
+	Path        string // its page, where it has one
 	Kind, Value string
 	From        string // where it was found first
 	Elsewhere   string // and where else
 	Handling    string // who may learn of it
 	State       string // how far it is on its way there
 	Pending     string // who has not acknowledged a withdrawal
+	Muted       string // why; empty where it is not
 }
 
 // heldView shows the page that the address of r asks for, or the first.
@@ -51,6 +53,12 @@ func (s *site) heldView(r *http.Request, v visitor, f desk.CaseFile, o desk.Outs
 		line, err := s.holding(h, o)
 		if err != nil {
 			return view, err
+		}
+		if number, ok := f.Numbers[h.Identifier]; ok {
+			line.Path = valuePath(number)
+		}
+		if m, muted := f.Muted[h.Identifier]; muted {
+			line.Muted = muteReason(m)
 		}
 		if h.State != casefile.Announced {
 			waiting++

@@ -68,6 +68,17 @@ func everyPage(t *testing.T, text string) map[string]shown {
 	}
 	all["check"] = b.hands("/cases/1/intake", text+" one@example.org", text+".txt", text+"\nhttps://evil.example/?"+text+"\n", text+".csv", "mail,\"x\n"+text)
 	all["saved"] = b.post("/cases/1/check", url.Values{"do": {"save"}, "draft": drafts(all["check"])})
+	w.officer("s.lindqvist", casefile.Supervisor)
+	supervisor := w.signsIn("s.lindqvist")
+	all["muted"] = supervisor.post("/values/1/mute", url.Values{"reason": {title}})
+	all["mute again"] = supervisor.post("/values/1/mute", url.Values{"reason": {text + strings.Repeat("x", 300)}})
+	for n := range 25 {
+		w.raises(c, "boulder-so", byte(n), identifier.URL, "https://evil.example/?common="+url.QueryEscape(text), token.H2)
+	}
+	all["summary"] = supervisor.get("/alerts/" + w.summaryOf(c).String())
+	for _, path := range []string{"/common", "/values/1", "/values/" + url.PathEscape(text)} {
+		all[path] = b.get(path)
+	}
 	all["case again"] = b.post("/cases", url.Values{"number": {text + strings.Repeat("x", 41)}, "title": {text}})
 	all["note again"] = b.post("/cases/1/notes", url.Values{"note": {text + strings.Repeat(" x", casefile.MaxNote/2)}})
 	all["text again"] = b.hands("/cases/1/intake", text+strings.Repeat(" x", casefile.MaxNote/2))

@@ -71,12 +71,20 @@ func (s *site) save(w http.ResponseWriter, r *http.Request, v visitor, id casefi
 		return err
 	}
 	leave := leftOut(r.PostForm["leave"])
+	withoutCommon := r.PostFormValue("do") == "save-rare"
 	var sum desk.Saved
 	saved := 0
 	for _, name := range names {
 		of, err := desk.ParseDraftID(name)
 		if err != nil {
 			continue
+		}
+		if withoutCommon {
+			d, err := s.desk.OpenDraft(v.Officer, id, of)
+			if err != nil && !errors.Is(err, desk.ErrNotFound) {
+				return err
+			}
+			leave[name] = append(leave[name], commonLines(d)...)
 		}
 		one, err := s.desk.Save(r.Context(), v.Officer, id, of, leave[name], sharing)
 		if errors.Is(err, desk.ErrNotFound) {

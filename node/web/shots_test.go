@@ -33,7 +33,7 @@ func TestShots(t *testing.T) {
 			_ = h
 			b.Size(size[0], size[1])
 			h = browser.Value[int](b, "(document.body.scrollHeight)")
-			b.Screenshot(fmt.Sprintf("/tmp/shots/%s-%d.png", name, size[0]), size[0], min(h+10, 3000))
+			b.Screenshot(fmt.Sprintf("/tmp/wtshots/%s-%d.png", name, size[0]), size[0], min(h+10, 3000))
 		}
 	}
 	b.Page(w.url + draft.path)
@@ -62,7 +62,7 @@ func TestShots(t *testing.T) {
 	for _, size := range [][2]int{{1280, 800}, {390, 844}} {
 		b.Size(size[0], size[1])
 		browser.Value[any](b, `(document.querySelector("tbody tr:nth-child(3)").scrollIntoView(), 0)`)
-		b.Screenshot(fmt.Sprintf("/tmp/shots/chosen-%d.png", size[0]), size[0], size[1])
+		b.Screenshot(fmt.Sprintf("/tmp/wtshots/chosen-%d.png", size[0]), size[0], size[1])
 	}
 	b.Click("button[value=purge]")
 	b.AwaitText("cannot be undone")
@@ -94,7 +94,7 @@ func TestShots(t *testing.T) {
 	client.get("/cases/1?after=4500")
 	t.Log("last page after 5000 changes", time.Since(start))
 	b.Page(w.url + "/cases/1?after=500")
-	b.Screenshot("/tmp/shots/big-1280.png", 1280, 1400)
+	b.Screenshot("/tmp/wtshots/big-1280.png", 1280, 1400)
 	w.raises(c, "boulder-so", 1, identifier.Email, "j.doe@example.org", token.H1)
 	shot("alerted", "/cases/1")
 }

@@ -147,6 +147,11 @@ func (s *site) routes() *http.ServeMux {
 	page("GET /alerts/{alert}", maxForm, s.alertPage)
 	page("POST /alerts/{alert}/seen", maxForm, s.markSeen)
 
+	page("GET /common", maxForm, s.commonPage)
+	page("GET /values/{value}", maxForm, s.valuePage)
+	page("POST /values/{value}/mute", maxForm, s.mute)
+	page("POST /values/{value}/unmute", maxForm, s.unmute)
+
 	page("GET /network", maxForm, s.network)
 	page("/", maxForm, func(http.ResponseWriter, *http.Request, visitor) error { return errNoPage })
 	return m

@@ -95,6 +95,9 @@ func build(t testing.TB, origin string) *world {
 	w.desk = desk.New(desk.Options{
 		Agency: directory.Agency{ID: "denver-pd", Name: "Denver Police Department", Jurisdiction: "US-CO"},
 		Store:  w.store, Flow: w.flow, Network: w.network, Coverage: w.covers, Now: w.clock,
+		MuteTags: func(identifier.Identifier) ([]desk.MuteTag, error) {
+			return []desk.MuteTag{{Epoch: 1, Tag: strings.Repeat("0f", 16)}}, nil
+		},
 	})
 	w.officer("m.okafor", casefile.Investigator)
 	u, err := url.Parse(origin)
@@ -174,23 +177,38 @@ func (w *world) raises(c casefile.Case, agency directory.AgencyID, theirs byte, 
 		w.t.Fatal(err)
 	}
 	p := alert.Pair{Case: c.ID, Agency: agency, Theirs: token.CasePointer{theirs}}
-	var raised alert.Alert
+	var raised []alert.Alert
 	err = w.store.Update(func(tx *store.Tx) error {
-		return tx.Raise(p, alert.Ground{Identifier: i, Handling: h, At: w.clock()})
+		err := tx.Raise(p, alert.Ground{Identifier: i, Handling: h, At: w.clock()})
+		if err == nil {
+			raised, err = tx.Raised()
+		}
+		return err
 	})
 	if err == nil {
-		err = w.store.View(func(tx *store.Tx) (err error) {
-			raised, err = tx.Alert(p.ID())
-			return err
-		})
-	}
-	if err == nil {
-		err = w.desk.Raised([]alert.Alert{raised})
+		err = w.desk.Raised(raised)
 	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return p.ID()
+}
+
+// summaryOf is the summary of a case.
+func (w *world) summaryOf(c casefile.Case) (id alert.ID) {
+	w.t.Helper()
+	err := w.store.View(func(tx *store.Tx) error {
+		return tx.CaseAlerts(c.ID, func(a alert.Alert) error {
+			if a.IsSummary() {
+				id = a.ID
+			}
+			return nil
+		})
+	})
+	if err != nil || id == (alert.ID{}) {
+		w.t.Fatalf("no summary in case %d: %v", c.ID, err)
+	}
+	return id
 }
 
 // flow holds identifiers, with a token while there is a registry.

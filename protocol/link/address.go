@@ -33,7 +33,8 @@ func peerOf(id peer.ID) (wire.Peer, bool) {
 }
 
 // ParseAddress checks that a Host can listen on s or dial it: /ip4, /ip6, /dns,
-// /dns4 or /dns6, then /tcp or /udp with /quic-v1. It holds visible ASCII
+// /dns4 or /dns6, then /tcp or /udp with /quic-v1. With /p2p, the relay's peer
+// ID and /p2p-circuit behind it, it can be dialled. It holds visible ASCII
 // alone, so that it can be shown to people.
 func ParseAddress(s string) error {
 	_, err := parseAddress(s)
@@ -58,6 +59,13 @@ func parseAddress(s string) (ma.Multiaddr, error) {
 }
 
 func usable(a ma.Multiaddr) bool {
+	if n := len(a); n > 2 && a[n-1].Protocol().Code == ma.P_CIRCUIT && a[n-2].Protocol().Code == ma.P_P2P {
+		id, err := peer.IDFromBytes(a[n-2].RawValue())
+		if _, ok := peerOf(id); err != nil || !ok {
+			return false
+		}
+		a = a[:n-2]
+	}
 	if len(a) < 2 {
 		return false
 	}

@@ -88,11 +88,11 @@ func newHost(t testing.TB, r *roster, listen ...string) *Host {
 func newHostFrom(t testing.TB, r *roster, o Options) *Host {
 	t.Helper()
 	o.Roles, o.Cut = r.role, r.isCut
+	r.set(wire.PeerOf(o.Key), wire.Member)
 	h, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.set(h.Peer(), wire.Member)
 	t.Cleanup(func() {
 		if err := h.Close(); err != nil {
 			t.Error(err)

@@ -84,6 +84,12 @@ func (h *Host) watch() network.Notifiee {
 			if g := h.gossip.Load(); g != nil && !h.linked(c.RemotePeer()) {
 				g.forget(c.RemotePeer())
 			}
+			if p, ok := peerOf(c.RemotePeer()); ok {
+				h.places.stir(p)
+				if h.relay != nil && !h.direct(c.RemotePeer()) {
+					h.relay.forget(p)
+				}
+			}
 		},
 	}
 }

@@ -17,6 +17,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -61,6 +62,16 @@ type Options struct {
 	// partitions with it. It is asked at every dial, connection and stream.
 	Cut func(wire.Peer) bool
 	Log *slog.Logger
+	// Relay offers to carry links between members that cannot dial each other.
+	// What it carries is encrypted between them.
+	Relay bool
+	// Relays are members that relay, as multiaddrs with /p2p and their peer ID.
+	// The host keeps a place at each of them, and is reached through them: for
+	// a host that cannot be dialled. They need the role of a member here.
+	Relays []string
+
+	relayTTL   time.Duration // of places; zero is the usual one
+	relayBytes int64         // of a circuit; zero is the usual number
 }
 
 // Host is one peer's end of all its links. Its methods may be called from any
@@ -73,8 +84,12 @@ type Host struct {
 	stack      *stack
 	counts     counts
 	shares     shares
+	buffers    buffers
+	flows      flows
 	applicants *applicants
 	thin       *thin
+	relay      *relay // nil where none is offered
+	places     *places
 	beat       time.Duration // of gossip
 
 	gossipBegin sync.Mutex
@@ -123,32 +138,58 @@ func New(o Options) (*Host, error) {
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	var err error
-	if h.stack, err = newStack(o.Key, gate{h}, h.isApplicant); err != nil {
+	if h.thin, err = newThin(h); err == nil {
+		h.stack, err = newStack(o.Key, gate{h}, h.isApplicant)
+	}
+	if err != nil {
 		h.cancel()
 		return nil, fmt.Errorf("set up libp2p: %w", err)
 	}
-	if h.thin, err = newThin(h); err != nil {
-		return nil, errors.Join(fmt.Errorf("set up libp2p: %w", err), h.Close())
+	if err := h.begin(o); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// begin is the part of New that Close undoes.
+func (h *Host) begin(o Options) error {
+	places, relays, err := newPlaces(h, o.Relays)
+	if err != nil {
+		return err
+	}
+	h.places = places
+	if err := h.circuits(relays); err != nil {
+		return fmt.Errorf("set up circuits: %w", err)
 	}
 	h.stack.swarm.SetStreamHandler(h.accept)
 	h.stack.swarm.Notify(h.watch())
+	if o.Relay {
+		h.relay = newRelay(h, cmp.Or(o.relayTTL, relayTTL), cmp.Or(o.relayBytes, relayBytes))
+		h.Handle(hop(), h.relay.serve)
+	}
 	for _, addr := range o.Listen {
 		if err := h.stack.listen(addr); err != nil {
-			return nil, errors.Join(err, h.Close())
+			return err
 		}
 	}
-	return h, nil
+	for _, r := range relays {
+		h.running.Go(func() { places.hold(h.ctx, r) })
+	}
+	return nil
 }
 
 // Peer returns the host's own identity.
 func (h *Host) Peer() wire.Peer { return h.self }
 
 // Addresses returns the multiaddrs that the host listens on, with their real
-// ports and without /p2p, sorted.
+// ports, and those through the relays at which it has a place now, all without
+// its own /p2p, sorted.
 func (h *Host) Addresses() []string {
-	var addrs []string
+	addrs := h.places.addresses()
 	for _, a := range h.stack.swarm.ListenAddresses() {
-		addrs = append(addrs, a.String())
+		if !isCircuit(a) {
+			addrs = append(addrs, a.String())
+		}
 	}
 	slices.Sort(addrs)
 	return addrs
@@ -178,6 +219,9 @@ func (h *Host) close() error {
 		if s.doom(wire.CodeUnavailable) {
 			h.running.Go(func() { s.discard(wire.CodeUnavailable) })
 		}
+	}
+	for _, u := range h.thin.tubes() {
+		h.running.Go(func() { u.end(wire.CodeUnavailable) })
 	}
 	h.mu.Unlock()
 	h.cancel()

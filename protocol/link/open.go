@@ -100,6 +100,7 @@ func (h *Host) try(ctx context.Context, to wire.Peer, p wire.Protocol) (*Stream,
 	if !h.Connected(to) {
 		h.stack.swarm.Backoff().Clear(id)
 	}
+	ctx = network.WithAllowLimitedConn(ctx, "a link is a link")
 	c, err := h.stack.swarm.DialPeer(ctx, id)
 	if err != nil {
 		return nil, h.connError(ctx, to, p, err, unreachable(err))
@@ -135,6 +136,7 @@ func (s *Stream) propose(ctx context.Context) error {
 	if err != nil {
 		return s.over(err)
 	}
+	s.count()
 	return s.raw.SetDeadline(time.Time{})
 }
 
@@ -178,7 +180,11 @@ func unreachable(err error) error {
 	}
 	var tried []string
 	for _, one := range all.DialErrors {
-		tried = append(tried, one.Address.String()+" "+reason(one.Cause))
+		where := one.Address.String()
+		if isCircuit(one.Address) {
+			where = "through a relay" // whose whole key the address has
+		}
+		tried = append(tried, where+" "+reason(one.Cause))
 	}
 	return fmt.Errorf("%w: %s", ErrUnreachable, strings.Join(tried, ", "))
 }

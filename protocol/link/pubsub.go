@@ -23,7 +23,8 @@ const (
 	gossipQueue  = 256              // messages that wait for one neighbour
 	gossipChecks = 1024             // messages that wait for Check
 	gossipRate   = 2048             // messages a second from one neighbour
-	gossipBurst  = 4 * gossipRate
+	gossipBytes  = 4 * wire.MiB     // of them, a second
+	gossipBurst  = 4                // seconds' worth that may come at once
 )
 
 // What a neighbour's blame leads to: with one rejected message it leaves the
@@ -181,7 +182,7 @@ func (g *gossip) FilterIncomingSubscriptions(from peer.ID, subs []*pb.RPC_SubOpt
 func (g *gossip) peer(id peer.ID) *gossiper {
 	p := g.peers[id]
 	if p == nil {
-		p = &gossiper{topics: make(map[string]struct{}), budget: budget{left: gossipBurst, at: time.Now()}}
+		p = &gossiper{topics: make(map[string]struct{}), budget: newBudget(time.Now())}
 		g.peers[id] = p
 	}
 	return p
@@ -197,8 +198,12 @@ func (g *gossip) forget(id peer.ID) {
 // inspect drops what comes faster than anybody needs to send it, so that what
 // is remembered of messages stays bounded.
 func (g *gossip) inspect(from peer.ID, rpc *pubsub.RPC) error {
+	size := 0
+	for _, m := range rpc.GetPublish() {
+		size += len(m.GetData())
+	}
 	g.mu.Lock()
-	ok := g.peer(from).budget.take(len(rpc.GetPublish()), time.Now())
+	ok := g.peer(from).budget.take(len(rpc.GetPublish()), size, time.Now())
 	g.mu.Unlock()
 	if ok {
 		return nil
@@ -209,19 +214,26 @@ func (g *gossip) inspect(from peer.ID, rpc *pubsub.RPC) error {
 	return errTooFast
 }
 
-// budget is a token bucket.
+// budget is a token bucket for messages and for their bytes.
 type budget struct {
-	left float64
-	at   time.Time
+	messages, bytes float64
+	at              time.Time
 }
 
-func (b *budget) take(n int, now time.Time) bool {
-	b.left = min(gossipBurst, b.left+gossipRate*now.Sub(b.at).Seconds())
+func newBudget(now time.Time) budget {
+	return budget{gossipBurst * gossipRate, gossipBurst * gossipBytes, now}
+}
+
+func (b *budget) take(messages, bytes int, now time.Time) bool {
+	gone := now.Sub(b.at).Seconds()
 	b.at = now
-	if float64(n) > b.left {
+	b.messages = min(gossipBurst*gossipRate, b.messages+gossipRate*gone)
+	b.bytes = min(gossipBurst*gossipBytes, b.bytes+gossipBytes*gone)
+	if float64(messages) > b.messages || float64(bytes) > b.bytes {
 		return false
 	}
-	b.left -= float64(n)
+	b.messages -= float64(messages)
+	b.bytes -= float64(bytes)
 	return true
 }
 

@@ -44,6 +44,7 @@ func (h *Host) Review() {
 	}
 	h.thin.review()
 	h.meetAll()
+	h.places.stirAll()
 	limit := time.NewTimer(reviewWait)
 	defer limit.Stop()
 	for _, closed := range closing {

@@ -122,6 +122,7 @@ func (s *Stream) greet() error {
 	if _, err := s.raw.Write(hello(s.protocol.ID)); err != nil {
 		return s.over(err)
 	}
+	s.count()
 	return s.raw.SetDeadline(time.Time{})
 }
 

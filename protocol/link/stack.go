@@ -18,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/sec"
+	"github.com/libp2p/go-libp2p/core/transport"
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
@@ -40,14 +41,19 @@ const keepAlive = 15 * time.Second
 // allows 5 seconds there, which hundreds of members coming back at once exceed.
 const dialTimeout = 15 * time.Second
 
+var errListenCircuit = errors.New("an address through a relay is not listened on")
+
 // stack is the part of libp2p that Interlock uses: a swarm with two transports.
-// There is no libp2p host on top of it, hence no identify, ping, relay, address
-// translation or discovery that a stranger could speak with.
+// There is no libp2p host on top of it, hence no identify, ping, address
+// translation or discovery that a stranger could speak with; relays, where a
+// Host has them, are behind its own rules.
 type stack struct {
 	swarm  *swarm.Swarm
 	store  peerstore.Peerstore
 	udp    *quicreuse.ConnManager
 	limits *limits
+	// upgrader makes a connection of bytes that somebody carries.
+	upgrader transport.Upgrader
 }
 
 // newStack makes a stack; applicant says which peers get no more than what an
@@ -116,17 +122,17 @@ func (s *stack) addTCP(key crypto.PrivKey, gate connmgr.ConnectionGater) error {
 	if err != nil {
 		return err
 	}
-	up, err := upgrader.New([]sec.SecureTransport{n, t}, muxers, nil, s.limits, gate)
+	s.upgrader, err = upgrader.New([]sec.SecureTransport{n, t}, muxers, nil, s.limits, gate)
 	if err != nil {
 		return err
 	}
 	// With shared ports a taken port would not be noticed, and two hosts that
 	// dial each other at once would meet in one TCP connection.
-	transport, err := tcp.NewTCPTransport(up, s.limits, nil, tcp.DisableReuseport())
+	overTCP, err := tcp.NewTCPTransport(s.upgrader, s.limits, nil, tcp.DisableReuseport())
 	if err != nil {
 		return err
 	}
-	return s.swarm.AddTransport(transport)
+	return s.swarm.AddTransport(overTCP)
 }
 
 // newUDP makes what QUIC listens and dials with. Its two keys outlive a
@@ -163,6 +169,9 @@ func newUDP(key crypto.PrivKey, limits network.ResourceManager) (*quicreuse.Conn
 
 func (s *stack) listen(addr string) error {
 	a, err := parseAddress(addr)
+	if err == nil && isCircuit(a) {
+		err = errListenCircuit
+	}
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

@@ -24,7 +24,8 @@ type Stream struct {
 	host     *Host
 	peer     wire.Peer
 	protocol wire.Protocol
-	raw      network.Stream
+	raw      network.Stream // as meter counts it
+	meter    *metered
 	receives int // largest frame each way
 	sends    int
 
@@ -45,7 +46,8 @@ const (
 )
 
 func (h *Host) newStream(raw network.Stream, peer wire.Peer, p wire.Protocol) *Stream {
-	s := &Stream{host: h, peer: peer, protocol: p, raw: raw, receives: p.Frame, sends: p.Frame}
+	meter := &metered{Stream: raw}
+	s := &Stream{host: h, peer: peer, protocol: p, raw: meter, meter: meter, receives: p.Frame, sends: p.Frame}
 	s.ctx, s.cancel = context.WithCancel(h.ctx)
 	return s
 }
@@ -74,9 +76,12 @@ func (s *Stream) send(m proto.Message) error {
 			return s.over(err)
 		}
 	}
-	err := wire.WriteFrame(s.raw, m, s.sends)
+	err := s.host.buffers.writeFrame(s.raw, m, s.sends)
 	if errors.Is(err, wire.ErrTooLarge) {
 		return err
+	}
+	if err == nil {
+		s.frame(sentFrames)
 	}
 	return s.over(err)
 }
@@ -102,9 +107,12 @@ func (s *Stream) receive(m proto.Message) error {
 			return s.over(err)
 		}
 	}
-	err := wire.ReadFrame(s.raw, m, s.receives)
+	err := s.host.buffers.readFrame(s.raw, m, s.receives)
 	if err == io.EOF {
 		return err
+	}
+	if err == nil {
+		s.frame(receivedFrames)
 	}
 	return s.over(err)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/libp2p/go-libp2p/core/connmgr"
@@ -25,7 +27,7 @@ var (
 	errNoDial  = errors.New("peers are dialled by their signed addresses alone")
 )
 
-// thin is the libp2p host that gossip is built on. It opens and serves streams
+// thin is the libp2p host that gossip and circuits are built on. It opens and serves streams
 // by our rules, for the protocols it was told of, and speaks none of its own.
 type thin struct {
 	h     *Host
@@ -72,7 +74,7 @@ func (t *thin) SetStreamHandler(id protocol.ID, handle network.StreamHandler) {
 		t.h.log.Error("no such protocol on this host", "protocol", string(id))
 		return
 	}
-	t.h.Handle(p, func(ctx context.Context, s *Stream) error {
+	t.h.Handle(p, t.h.callable(p, func(ctx context.Context, s *Stream) error {
 		t.h.meet(s.raw.Conn().RemotePeer()) // who speaks can be spoken to
 		u := newTube(s, func() {})
 		handle(u)
@@ -81,7 +83,7 @@ func (t *thin) SetStreamHandler(id protocol.ID, handle network.StreamHandler) {
 		case <-ctx.Done():
 		}
 		return nil
-	})
+	}))
 }
 
 // RemoveStreamHandler stops serving id.
@@ -133,15 +135,16 @@ func (t *thin) forget(u *tube) {
 	delete(t.opened, u)
 }
 
+// tubes returns the streams that we opened.
+func (t *thin) tubes() []*tube {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Keys(t.opened))
+}
+
 // review ends the streams that we opened to peers that have lost their role.
 func (t *thin) review() {
-	t.mu.Lock()
-	var all []*tube
-	for u := range t.opened {
-		all = append(all, u)
-	}
-	t.mu.Unlock()
-	for _, u := range all {
+	for _, u := range t.tubes() {
 		if t.h.standing(u.s.peer)&u.s.protocol.From == 0 && u.s.doom(wire.CodeRefused) {
 			t.h.apart(func() { u.s.discard(wire.CodeRefused) })
 			u.leave()

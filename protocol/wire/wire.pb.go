@@ -95,8 +95,9 @@ func (x *EvaluateRequest) GetGeneration() uint32 {
 
 type EvaluateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Evaluated     []byte                 `protobuf:"bytes,1,opt,name=evaluated,proto3" json:"evaluated,omitempty"` // as many elements as were asked
-	Proof         []byte                 `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`         // RFC 9497 DLEQ proof over the batch
+	Evaluated     []byte                 `protobuf:"bytes,1,opt,name=evaluated,proto3" json:"evaluated,omitempty"`   // as many elements as were asked
+	Proof         []byte                 `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`           // RFC 9497 DLEQ proof over the batch
+	Composites    []byte                 `protobuf:"bytes,3,opt,name=composites,proto3" json:"composites,omitempty"` // M and Z of that proof, 64 bytes; for verifying many at once
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -141,6 +142,13 @@ func (x *EvaluateResponse) GetEvaluated() []byte {
 func (x *EvaluateResponse) GetProof() []byte {
 	if x != nil {
 		return x.Proof
+	}
+	return nil
+}
+
+func (x *EvaluateResponse) GetComposites() []byte {
+	if x != nil {
+		return x.Composites
 	}
 	return nil
 }
@@ -5307,10 +5315,13 @@ const file_wire_proto_rawDesc = "" +
 	"\ablinded\x18\x03 \x01(\fR\ablinded\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x04 \x01(\rR\n" +
-	"generation\"F\n" +
+	"generation\"f\n" +
 	"\x10EvaluateResponse\x12\x1c\n" +
 	"\tevaluated\x18\x01 \x01(\fR\tevaluated\x12\x14\n" +
-	"\x05proof\x18\x02 \x01(\fR\x05proof\"\x8a\x01\n" +
+	"\x05proof\x18\x02 \x01(\fR\x05proof\x12\x1e\n" +
+	"\n" +
+	"composites\x18\x03 \x01(\fR\n" +
+	"composites\"\x8a\x01\n" +
 	"\fFeedPosition\x12\x1a\n" +
 	"\baudience\x18\x01 \x01(\tR\baudience\x12\x1e\n" +
 	"\n" +

@@ -55,7 +55,7 @@ func (s *Server) answerEvaluation(ctx context.Context, p wire.Peer, request *wir
 	if err != nil {
 		return nil, err
 	}
-	response := &wire.EvaluateResponse{Evaluated: make([]byte, 0, len(answer.Evaluated)*oprf.ElementSize), Proof: answer.Proof[:]}
+	response := &wire.EvaluateResponse{Evaluated: make([]byte, 0, len(answer.Evaluated)*oprf.ElementSize), Proof: answer.Proof[:], Composites: answer.Composites[:]}
 	for _, e := range answer.Evaluated {
 		response.Evaluated = append(response.Evaluated, e[:]...)
 	}

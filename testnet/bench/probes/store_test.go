@@ -16,7 +16,8 @@ const (
 	epoch  token.Epoch        = 1
 )
 
-// openStore fills a node's store with what it expects of one member.
+// openStore fills a node's store with what it expects of one member, as when
+// that member joins.
 func openStore(t testing.TB, tags []token.Tag) probe {
 	t.Helper()
 	s, err := store.Open(store.Options{Dir: t.TempDir(), Key: [32]byte{1}, Log: slog.New(slog.DiscardHandler)})
@@ -28,19 +29,12 @@ func openStore(t testing.TB, tags []token.Tag) probe {
 			t.Error(err)
 		}
 	})
-	const each = 1 << 16
-	for from := 0; from < len(tags); from += each {
-		err := s.Update(func(tx *store.Tx) error {
-			for i := from; i < min(from+each, len(tags)); i++ {
-				if err := tx.Expect(author, epoch, tags[i], casefile.IdentifierID(i+1)); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	list := make([]store.Expectation, len(tags))
+	for i, tag := range tags {
+		list[i] = store.Expectation{Tag: tag, ID: casefile.IdentifierID(i + 1)}
+	}
+	if err := s.IngestExpected(author, epoch, list, func(*store.Tx) error { return nil }); err != nil {
+		t.Fatal(err)
 	}
 	return func(t testing.TB, tags []token.Tag, found []uint64) {
 		if err := s.View(func(tx *store.Tx) error { return among(tx, tags, found) }); err != nil {
@@ -51,12 +45,15 @@ func openStore(t testing.TB, tags []token.Tag) probe {
 
 // among is the store's answer to one batch.
 func among(tx *store.Tx, tags []token.Tag, found []uint64) error {
-	for i, tag := range tags {
-		id, _, err := tx.Expected(author, epoch, tag)
-		if err != nil {
-			return err
+	expected, err := tx.ExpectedAmong(author, epoch, tags)
+	if err != nil {
+		return err
+	}
+	for i, ids := range expected {
+		found[i] = 0
+		if len(ids) > 0 {
+			found[i] = uint64(ids[0])
 		}
-		found[i] = uint64(id)
 	}
 	return nil
 }

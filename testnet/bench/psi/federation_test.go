@@ -66,6 +66,14 @@ func (r *registry) tokens(t testing.TB, identifiers [][]byte) []oprf.Token {
 
 func (r *registry) derive(t oprf.Token) *token.Key { return token.Derive(t, r.secret, epoch) }
 
+// everyone names the feed that an agency writes for all members.
+func everyone(author directory.AgencyID) feed.ID {
+	return feed.ID{Author: author, Audience: directory.Everyone}
+}
+
+// start is that feed before its first entry.
+func start(author directory.AgencyID) feed.Position { return feed.Start(everyone(author), 1) }
+
 // member is an agency with what matching needs, in memory.
 type member struct {
 	id       directory.AgencyID
@@ -99,7 +107,7 @@ func (m *member) announce(t testing.TB, others []*member, identifiers [][]byte) 
 	for _, o := range others {
 		m.expected[o.id] = make(map[token.Tag]int, len(identifiers))
 	}
-	w := feed.NewWriter(m.id, m.key, feed.Start(m.id))
+	w := feed.NewWriter(everyone(m.id), m.key, start(m.id))
 	entries := make([]feed.Entry, len(identifiers))
 	for i := range identifiers {
 		k := m.registry.derive(m.tokens[i])
@@ -137,9 +145,9 @@ func entry(t testing.TB, k *token.Key, author directory.AgencyID, number uint64)
 // own identifiers that stand in it.
 func (m *member) take(t testing.TB, author *member, batches []feed.Batch) (shared []int) {
 	t.Helper()
-	at, err := feed.Start(author.id), error(nil)
+	at, err := start(author.id), error(nil)
 	for _, b := range batches {
-		if at, err = b.Verify(author.id, wire.PeerOf(author.key), at); err != nil {
+		if at, err = b.Verify(everyone(author.id), wire.PeerOf(author.key), at); err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range b.Entries {
@@ -196,10 +204,10 @@ func match(t testing.TB, r *registry, sets [][][]byte) (found map[pair][]int, do
 	return found, done
 }
 
-// costOfMatch is the work of matching members with n identifiers each, whole
-// batches of them, less what is done for each one that is found.
+// costOfMatch is the work of matching members with n identifiers each, less what
+// is done for each one that is found. Of whole batches it is in proportion to n.
 func costOfMatch(members, n int) work {
-	batches := n / wire.MaxBatch
+	batches := (n + wire.MaxBatch - 1) / wire.MaxBatch
 	return work{
 		evaluated: members * n, derived: members * n, tagged: members * members * n, sealed: members * n,
 		signed: members * batches, verified: members * (members - 1) * batches, taken: members * (members - 1) * n,

@@ -78,12 +78,12 @@ func meet(t testing.TB, held [][]byte, n int) (denver, boulder *desk) {
 	t.Helper()
 	r := newRegistry(t)
 	denver, boulder = newDesk(t, r, "denver-pd", 1), newDesk(t, r, "boulder-so", 2)
-	denver.own, boulder.theirs = feed.Start(denver.id), feed.Start(denver.id)
+	denver.own, boulder.theirs = start(denver.id), start(denver.id)
 	tokens := r.tokens(t, held)
 	for i := len(held); i < n; i++ {
 		tokens = append(tokens, oprf.Token(sha512.Sum512(fmt.Appendf(nil, "token of nobody %d", i))))
 	}
-	w := feed.NewWriter(boulder.id, boulder.key, feed.Start(boulder.id))
+	w := feed.NewWriter(everyone(boulder.id), boulder.key, start(boulder.id))
 	for len(tokens) > 0 {
 		now := tokens[:min(len(tokens), wire.MaxBatch)]
 		boulder.fill(t, denver, now, w)
@@ -115,12 +115,7 @@ func (boulder *desk) fill(t testing.TB, denver *desk, tokens []oprf.Token, w *fe
 		t.Fatal(err)
 	}
 	err = denver.store.UpdateForeign(func(tx *store.Tx) error {
-		for _, e := range entries {
-			if _, err := tx.PutEntry(boulder.id, e); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tx.PutEntries(everyone(boulder.id), entries)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -134,13 +129,13 @@ func (d *desk) enter(t testing.TB, other directory.AgencyID, identifier []byte) 
 	tok := d.registry.tokens(t, [][]byte{identifier})[0]
 	k := d.registry.derive(tok)
 	defer k.Destroy()
-	w := feed.NewWriter(d.id, d.key, d.own)
+	w := feed.NewWriter(everyone(d.id), d.key, d.own)
 	err := d.store.Update(func(tx *store.Tx) (err error) {
 		if met, err = probe(tx, k, other, d.number(tok)); err != nil {
 			return err
 		}
 		e := entry(t, k, d.id, w.Next())
-		if _, err := tx.PutEntry(d.id, e); err != nil {
+		if err := tx.PutEntries(everyone(d.id), []feed.Entry{e}); err != nil {
 			return err
 		}
 		if err := w.Append(e); err != nil {
@@ -162,10 +157,11 @@ func probe(tx *store.Tx, k *token.Key, author directory.AgencyID, id casefile.Id
 	if err := tx.Expect(author, epoch, tag, id); err != nil {
 		return false, err
 	}
-	e, sent, err := tx.EntryTagged(author, epoch, tag)
-	if err != nil || !sent {
+	sent, err := tx.Tagged(author, epoch, tag)
+	if err != nil || len(sent) == 0 {
 		return false, err
 	}
+	e := sent[0].Entry
 	_, err = k.Open(author.Author(), e.Number, e.Pointer)
 	return err == nil, err
 }
@@ -174,20 +170,21 @@ func probe(tx *store.Tx, k *token.Key, author directory.AgencyID, id casefile.Id
 func (d *desk) take(t testing.TB, from *desk, b feed.Batch) (met bool) {
 	t.Helper()
 	err := d.store.UpdateForeign(func(tx *store.Tx) error {
-		at, err := b.Verify(from.id, wire.PeerOf(from.key), d.theirs)
+		at, err := b.Verify(everyone(from.id), wire.PeerOf(from.key), d.theirs)
 		if err != nil {
+			return err
+		}
+		if err := tx.PutEntries(everyone(from.id), b.Entries); err != nil {
 			return err
 		}
 		e := b.Entries[0]
-		if _, err := tx.PutEntry(from.id, e); err != nil {
-			return err
-		}
-		id, ours, err := tx.Expected(from.id, epoch, e.Tag)
+		expected, err := tx.ExpectedAmong(from.id, epoch, []token.Tag{e.Tag})
 		if err != nil {
 			return err
 		}
+		ours := len(expected[0]) > 0
 		if ours {
-			k := d.registry.derive(d.tokens[id-1])
+			k := d.registry.derive(d.tokens[expected[0][0]-1])
 			defer k.Destroy()
 			if _, err := k.Open(from.id.Author(), e.Number, e.Pointer); err != nil {
 				return err

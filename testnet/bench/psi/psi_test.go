@@ -73,7 +73,7 @@ func TestTheIntersectionFindsWhatWasPlantedAndCostsWhatItsSizeSays(t *testing.T)
 
 func TestMatchingCostsWhatItsSizeSays(t *testing.T) {
 	const planted = 5
-	for _, c := range []struct{ members, size int }{{3, 1024}, {2, 2048}} {
+	for _, c := range []struct{ members, size int }{{3, 256}, {2, 1100}} {
 		both, sets := identifiers("all", planted), [][][]byte{}
 		for i := range c.members {
 			sets = append(sets, joined(uint64(i), both, identifiers(fmt.Sprintf("agency-%d", i), c.size-planted)))
