@@ -2,10 +2,12 @@ package node
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"time"
 
+	"interlock/crypto/token"
 	"interlock/node/casefile"
 	"interlock/node/desk"
 	"interlock/node/store"
