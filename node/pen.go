@@ -72,6 +72,10 @@ func (p *pen) settle(h held, got fresh, isNew bool) error {
 	if err != nil || !w.matches {
 		return errors.Join(err, p.waitUnless(h, !w.matches))
 	}
+	named, err := p.named(h, standing, got) // a new token may take the place of the one that opens them
+	if err != nil {
+		return err
+	}
 	t, renewed, err := p.token(h, got)
 	if err != nil {
 		return err
@@ -80,7 +84,7 @@ func (p *pen) settle(h held, got fresh, isNew bool) error {
 		if slices.ContainsFunc(standing, func(s store.Standing) bool { return s.Audience == a && s.Epoch == t.Epoch }) {
 			continue
 		}
-		if err := p.announce(h, t, a, standing); err != nil {
+		if err := p.announce(h, t, a, named); err != nil {
 			return err
 		}
 	}
@@ -157,8 +161,8 @@ func (p *pen) withdraw(h held, s store.Standing) error {
 }
 
 // announce appends an announcement of an identifier to an audience.
-func (p *pen) announce(h held, t store.HeldToken, a directory.Audience, standing []store.Standing) error {
-	pointer, err := p.pointer(h, a, standing)
+func (p *pen) announce(h held, t store.HeldToken, a directory.Audience, named map[directory.Audience]token.Pointer) error {
+	pointer, err := p.pointer(h, a, named)
 	if err != nil {
 		return err
 	}
@@ -183,14 +187,9 @@ func (p *pen) announce(h held, t store.HeldToken, a directory.Audience, standing
 // pointer is what an identifier is announced with: the case that it was
 // announced with to the same audience in an earlier epoch, so that no other side is alerted of a
 // second one, or else the first case that shares it so.
-func (p *pen) pointer(h held, a directory.Audience, standing []store.Standing) (token.Pointer, error) {
-	for _, s := range standing {
-		if s.Audience != a {
-			continue
-		}
-		if before, err := p.opened(h, s); !errors.Is(err, errNoSecret) && !errors.Is(err, store.ErrNotFound) {
-			return before, err
-		}
+func (p *pen) pointer(h held, a directory.Audience, named map[directory.Audience]token.Pointer) (token.Pointer, error) {
+	if before, ok := named[a]; ok {
+		return before, nil
 	}
 	cases, err := p.tx.CasesHolding(h.id)
 	if err != nil {
@@ -208,6 +207,25 @@ func (p *pen) pointer(h held, a directory.Audience, standing []store.Standing) (
 		return token.Pointer{Case: c.Pointer, Kind: uint8(h.identifier.Kind()), Handling: handling}, err
 	}
 	return token.Pointer{}, store.ErrNotFound
+}
+
+// named are the pointers of what stands, by audience, where a new token has come.
+func (p *pen) named(h held, standing []store.Standing, got fresh) (map[directory.Audience]token.Pointer, error) {
+	if _, have := got.tokens[h.identifier]; !have {
+		return nil, nil
+	}
+	named := map[directory.Audience]token.Pointer{}
+	for _, s := range standing {
+		before, err := p.opened(h, s)
+		if errors.Is(err, errNoSecret) || errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		named[s.Audience] = before
+	}
+	return named, nil
 }
 
 // opened is the pointer of an announcement of ours. It cannot be had where the
