@@ -33,13 +33,12 @@ func (h *held) at() feed.Position {
 	return feed.Start(h.id, h.generation)
 }
 
-// upTo is the entries after since to the furthest head that is not after until
-// and fits in one batch; without a head where there is none.
-func (h *held) upTo(since, until uint64) feed.Batch {
+// upTo is the entries after since to the furthest head that fits in one batch.
+func (h *held) upTo(since uint64) feed.Batch {
 	b := feed.Batch{Last: h.at().Number}
 	after := h.entries[h.index(since+1):]
 	for _, head := range h.heads {
-		if head.Number < since || head.Number > until {
+		if head.Number < since {
 			continue
 		}
 		n := h.index(head.Number+1) - h.index(since+1)
@@ -134,7 +133,7 @@ func (l *shelf) Batch(id feed.ID, since uint64) (feed.Batch, error) {
 	if h == nil || h.moving != nil {
 		return feed.Batch{}, errors.New("no such feed")
 	}
-	b := h.upTo(since, 1<<62)
+	b := h.upTo(since)
 	if l.spoil != nil && len(b.Entries) > 0 {
 		l.spoil(&b)
 	}
@@ -145,12 +144,18 @@ func (l *shelf) Batch(id feed.ID, since uint64) (feed.Batch, error) {
 func (l *shelf) KeptBatch(id feed.ID, since, until uint64) (feed.Batch, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.feeds[id].upTo(since, until)
-	b.Kept, b.Entries = feed.RunsOf(b.Entries), nil
+	b := l.feeds[id].upTo(since)
+	n := 0
+	for n < len(b.Entries) && b.Entries[n].Number <= until {
+		n++
+	}
+	b.Kept, b.Entries = feed.RunsOf(b.Entries[:n]), b.Entries[n:]
 	if l.spoil != nil && len(b.Kept) > 0 {
 		l.spoil(&b)
 	}
-	l.read++
+	if len(b.Kept) > 0 {
+		l.read, l.sent[id] = l.read+1, l.sent[id]+len(b.Entries)
+	}
 	return b, nil
 }
 
@@ -243,7 +248,9 @@ func (h *held) keep(a directory.Agency, b feed.Batch, from feed.Position) error 
 	if from.Number == 0 {
 		h.reached = nil
 	}
-	h.entries, h.moving, h.reached = now, &to, append(h.reached, b.Head)
+	h.entries = append(now, b.Entries...)
+	slices.SortFunc(h.entries, func(a, b feed.Entry) int { return cmp.Compare(a.Number, b.Number) })
+	h.moving, h.reached = &to, append(h.reached, b.Head)
 	return nil
 }
 

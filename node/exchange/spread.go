@@ -167,6 +167,13 @@ func (s *Spread) isNews(author directory.AgencyID, at feed.Position) bool {
 	return less(s.told[author], at)
 }
 
+// Told is the newest position of a feed that gossip told of.
+func (s *Spread) Told(author directory.AgencyID) feed.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told[author]
+}
+
 func less(a, b feed.Position) bool {
 	return cmp.Or(cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Number, b.Number)) < 0
 }
