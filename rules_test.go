@@ -98,7 +98,7 @@ func TestEachBigDependencyHasOneRoom(t *testing.T) {
 		"html/template":                                 {"protocol/pages", "node/web", "replication/console"},
 		"golang.org/x/crypto/argon2":                    {"node/desk"},
 		"golang.org/x/mod":                              {"replication/record"},
-		"github.com/prometheus/":                        {"replication/metrics"},
+		"github.com/prometheus/":                        {"node/metrics", "replication/metrics"},
 		"github.com/pquerna/otp":                        {"replication/console"},
 		"github.com/boombuler/barcode":                  {"protocol/invitation", "replication/console"},
 		"github.com/alecthomas/kong":                    {"cmd/interlock"},

@@ -48,7 +48,7 @@ func (f *Flow) arrive(author directory.Agency, batches []feed.Batch) error {
 	case first.Head.Generation < state.Generation:
 		return fmt.Errorf("%w: generation %d, held %d", feed.ErrStale, first.Head.Generation, state.Generation)
 	case first.Kept != nil:
-		return f.keep(author, first, state)
+		return f.keep(author, first, state, held)
 	case first.Head.Generation > state.Generation && state.Generation > 0:
 		if held, err = f.moved(author, first, state); err != nil {
 			return err
@@ -161,9 +161,12 @@ func (f *Flow) meet(tx *store.Tx, id feed.ID, entries []feed.Entry) error {
 
 // keep takes one step of the move to a later generation: of the entries that
 // are held, those that it names stay.
-func (f *Flow) keep(author directory.Agency, b feed.Batch, state store.Feed) error {
+func (f *Flow) keep(author directory.Agency, b feed.Batch, state store.Feed, former feed.Position) error {
 	if b.Head.Generation == state.Generation {
 		return fmt.Errorf("%w: generation %d is held", feed.ErrStale, b.Head.Generation)
+	}
+	if len(b.Entries) > 0 && b.Entries[0].Number <= former.Number {
+		return fmt.Errorf("%w: entry %d is held, or is gone", feed.ErrForged, b.Entries[0].Number)
 	}
 	id := b.Head.ID
 	return f.commitWith(f.store.UpdateForeign, func(tx *store.Tx, _ *pen) error {

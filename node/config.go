@@ -39,7 +39,15 @@ type Config struct {
 	// key file that opens identity.age; without it a passphrase is asked for.
 	Network string `toml:"network"`
 	Unlock  string `toml:"unlock,omitempty"`
-	Web     Web    `toml:"web"`
+	// Metrics is a loopback address and port at which this machine may read the node's
+	// numbers, for example 127.0.0.1:9465; nowhere if left out.
+	Metrics string `toml:"metrics,omitempty"`
+	// Relay carries links between members that cannot dial each other; Relays are
+	// members that do so for this node, as multiaddrs that end in /p2p and a peer ID:
+	// for a node that others cannot dial.
+	Relay  bool     `toml:"relay,omitempty"`
+	Relays []string `toml:"relays,omitempty"`
+	Web    Web      `toml:"web"`
 
 	dir string
 }
@@ -96,6 +104,11 @@ func (c Config) check() error {
 	}
 	if len(c.Addresses) == 0 && slices.ContainsFunc(c.Listen, isAny) {
 		return errors.New("addresses: this node listens on every address of its machine; say at which of them other members reach it, for example /dns4/interlock.denver.example/tcp/4101")
+	}
+	if c.Metrics != "" {
+		if at, err := netip.ParseAddrPort(c.Metrics); err != nil || !at.Addr().IsLoopback() {
+			return fmt.Errorf("metrics: %q: want a loopback address and a port, for example 127.0.0.1:9465", c.Metrics)
+		}
 	}
 	if c.Network == "" {
 		return errors.New("network: want the path of the network file that was made from the invitation")

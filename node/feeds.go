@@ -39,6 +39,16 @@ func (c *changes) tell(author directory.AgencyID) {
 	}
 }
 
+// tellAll wakes everybody: who may have what has changed.
+func (c *changes) tellAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ch := range c.of {
+		close(ch)
+	}
+	clear(c.of)
+}
+
 // Changed returns a channel that is closed when a feed of author held here has
 // grown or moved.
 func (f *Flow) Changed(author directory.AgencyID) <-chan struct{} { return f.changes.wait(author) }

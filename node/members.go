@@ -58,6 +58,7 @@ func (f *Flow) Join(d *directory.Directory, save func(*store.Tx) error) error {
 	})
 	if err == nil {
 		poke(f.joined)
+		f.changes.tellAll()
 	}
 	return err
 }

@@ -127,6 +127,7 @@ func (n *Node) open() (err error) {
 	}
 	if n.host, err = link.New(link.Options{
 		Key: n.keys.Signing, Listen: n.o.Config.Listen, Roles: n.roster.Role, Cut: n.o.Cut, Log: n.o.Log,
+		Relay: n.o.Config.Relay, Relays: n.o.Config.Relays,
 	}); err != nil {
 		return err
 	}

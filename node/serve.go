@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"interlock/node/control"
+	"interlock/node/metrics"
 	"interlock/node/web"
 	"interlock/protocol/identifier"
 	"interlock/protocol/pages"
@@ -45,6 +46,9 @@ func (n *Node) Serve() (string, error) {
 	if err != nil {
 		return "", errors.Join(err, l.Close())
 	}
+	if err := n.serveMetrics(); err != nil {
+		return "", errors.Join(err, l.Close(), socket.Close())
+	}
 	n.serve(pages.Server(officers), func(s *http.Server) error {
 		if w.Certificate == "" {
 			return s.Serve(l)
@@ -53,6 +57,23 @@ func (n *Node) Serve() (string, error) {
 	})
 	n.serve(control.Server(n.desk), func(s *http.Server) error { return s.Serve(socket) })
 	return w.Origin, nil
+}
+
+// serveMetrics lets this machine read the node's numbers, where it is to.
+func (n *Node) serveMetrics() error {
+	if n.o.Config.Metrics == "" {
+		return nil
+	}
+	h, err := metrics.Handler(n.Status)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", n.o.Config.Metrics)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	n.serve(pages.Server(h), func(s *http.Server) error { return s.Serve(l) })
+	return nil
 }
 
 // proxy is where the TLS proxy speaks from, whose word for the officer's

@@ -358,26 +358,8 @@ func (n *Node) Status() desk.NetworkStatus {
 	if d == nil {
 		return st
 	}
-	progress := map[directory.AgencyID]exchange.Progress{}
-	for _, p := range n.followers.Progress() {
-		progress[p.Agency] = p
-	}
-	forks := n.forkTroubles()
-	for _, a := range d.Agencies {
-		if a.ID == n.agency.ID {
-			continue
-		}
-		p := progress[a.ID]
-		line := desk.MemberLine{
-			Agency: a, Connected: p.Connected, Have: p.Have, Head: p.Head, LastHeard: p.Heard, Trouble: p.Trouble,
-		}
-		if a.Status != directory.Active {
-			line.Trouble = "suspended by the registry"
-		}
-		if fork, ok := forks[a.ID]; ok {
-			line.Trouble = fork
-		}
-		st.Members = append(st.Members, line)
+	if st.Members, err = n.memberLines(d); err != nil {
+		n.o.Log.Error("how far members are could not be read", "cause", err)
 	}
 	slices.SortFunc(st.Members, func(a, b desk.MemberLine) int { return strings.Compare(a.Agency.Name, b.Agency.Name) })
 	return st

@@ -232,7 +232,7 @@ func (c nodeStatusCmd) Run(ctx context.Context, out io.Writer) error {
 		fmt.Fprintln(out, trouble)
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "\nMEMBER\tLINK\tFEED\tLAST HEARD\tTROUBLE")
+	fmt.Fprintln(w, "\nMEMBER\tLINK\tRECEIVED\tACKNOWLEDGED\tBYTES IN\tBYTES OUT\tLAST HEARD\tTROUBLE")
 	for _, m := range st.Network.Members {
 		link := "down"
 		if m.Connected {
@@ -242,7 +242,11 @@ func (c nodeStatusCmd) Run(ctx context.Context, out io.Writer) error {
 		if !m.LastHeard.IsZero() {
 			heard = m.LastHeard.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", m.Agency.Name, link, m.Have, m.Head, heard, m.Trouble)
+		if m.ByOthers {
+			link += ", by others"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%d of %d\t%d\t%d\t%s\t%s\n",
+			m.Agency.Name, link, m.Have, m.Head, m.Has, m.Ours, m.ReceivedBytes, m.SentBytes, heard, m.Trouble)
 	}
 	if len(st.Network.Refused) > 0 {
 		fmt.Fprintln(w, "\nREFUSED\tCODE\tBY\tTIMES")

@@ -139,6 +139,12 @@ type MemberLine struct {
 	Head      uint64 // entries it has, as last heard
 	LastHeard time.Time
 	Trouble   string // in words; empty if connected
+
+	Ours          uint64 // entries of our feeds that it may have
+	Has           uint64 // and of those, what it has acknowledged
+	ByOthers      bool   // we are not linked for its feed: its entries come from other members
+	SentBytes     uint64 // to it, since the node was started
+	ReceivedBytes uint64
 }
 
 // Own is how many entries our own feed has.

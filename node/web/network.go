@@ -28,6 +28,9 @@ type memberLine struct {
 	Connected, Suspended        bool
 	Have, Head                  uint64
 	Progress                    string
+	Acknowledged                string // how much of ours it has
+	Volume                      string
+	ByOthers                    bool
 	LastHeard                   pages.Moment
 	Trouble                     string
 }
@@ -47,7 +50,9 @@ func (s *site) network(w http.ResponseWriter, r *http.Request, v visitor) error 
 		line := memberLine{
 			Name: m.Agency.Name, Jurisdiction: m.Agency.Jurisdiction, Contact: m.Agency.Contact,
 			Connected: m.Connected, Suspended: m.Agency.Status == directory.Suspended,
-			Have: m.Have, Head: max(m.Head, m.Have), Trouble: m.Trouble,
+			Have: m.Have, Head: max(m.Head, m.Have), Trouble: m.Trouble, ByOthers: m.ByOthers,
+			Acknowledged: pages.Grouped(m.Has) + " of " + pages.Grouped(m.Ours) + " acknowledged",
+			Volume:       volume(m.ReceivedBytes) + " in, " + volume(m.SentBytes) + " out",
 		}
 		switch {
 		case line.Head == 0:
@@ -67,4 +72,15 @@ func (s *site) network(w http.ResponseWriter, r *http.Request, v visitor) error 
 	}
 	view.Connected = pages.Grouped(connected) + " of " + pages.Many(len(n.Members), "member", "members") + " connected"
 	return s.show(w, r, v, http.StatusOK, "network", shell{Title: "Network", Place: "network", View: view})
+}
+
+// volume says how many bytes something is, roughly.
+func volume(bytes uint64) string {
+	switch {
+	case bytes < 1_000:
+		return pages.Many(bytes, "byte", "bytes")
+	case bytes < 1_000_000:
+		return pages.Grouped(bytes/1_000) + " kB"
+	}
+	return pages.Grouped(bytes/1_000_000) + " MB"
 }
