@@ -189,7 +189,7 @@ var ErrMoving = errors.New("the feed is between two generations")
 // means that no head was signed there or later, and ErrMoving that the feed is
 // between two generations.
 func (tx *Tx) Batch(id feed.ID, since uint64) (feed.Batch, error) {
-	b, err := tx.batchUpTo(id, since, math.MaxUint64)
+	b, err := tx.batchAfter(id, since)
 	if err == nil && b.Head.Signature == nil {
 		return b, ErrNotFound
 	}
@@ -208,9 +208,9 @@ func (tx *Tx) KeptBatch(id feed.ID, since, until uint64) (feed.Batch, error) {
 	return b, err
 }
 
-// batchUpTo is the entries after since to the furthest head that is not after
-// until and fits in one batch; without a head where there is none.
-func (tx *Tx) batchUpTo(id feed.ID, since, until uint64) (feed.Batch, error) {
+// batchAfter is the entries after since to the furthest head that fits in one
+// batch; without a head where there is none.
+func (tx *Tx) batchAfter(id feed.ID, since uint64) (feed.Batch, error) {
 	s, f, err := tx.storedFeed(id)
 	switch {
 	case err != nil:
@@ -227,7 +227,7 @@ func (tx *Tx) batchUpTo(id feed.ID, since, until uint64) (feed.Batch, error) {
 		return b, nil
 	}
 	b.Entries = make([]feed.Entry, 0, min(wire.MaxBatch, end.Number-since))
-	err = tx.entries(f, since+1, min(until, end.Number), func(e feed.Entry) error {
+	err = tx.entries(f, since+1, end.Number, func(e feed.Entry) error {
 		b.Entries = append(b.Entries, e)
 		if len(b.Entries) == wire.MaxBatch {
 			return errStop

@@ -130,26 +130,26 @@ func TestAnyHolderServesAFeedInBatchesThatEndInASignature(t *testing.T) {
 	})
 }
 
-func TestWhatIsKeptIsToldUpToAHeadThatTheReaderHasToo(t *testing.T) {
+func TestOfWhatAReaderHoldsABatchSaysOnlyWhatIsKept(t *testing.T) {
 	s := open(t, options("/store", vfs.NewMem()))
 	takes(t, s, everyone, 2, announce(2, 2), announce(3, 3), announce(7, 7))
 	takes(t, s, everyone, 2, announce(9, 9), announce(10, 10))
 	for _, c := range []struct {
 		since, until uint64
-		head         uint64
+		entries      uint64
 		want         []feed.Run
 	}{
-		{0, 8, 7, []feed.Run{{First: 2, Last: 3}, {First: 7, Last: 7}}},
-		{0, 100, 10, []feed.Run{{First: 2, Last: 3}, {First: 7, Last: 7}, {First: 9, Last: 10}}},
-		{7, 10, 10, []feed.Run{{First: 9, Last: 10}}},
-		{0, 6, 0, nil},
-		{10, 20, 10, nil},
+		{0, 8, 2, []feed.Run{{First: 2, Last: 3}, {First: 7, Last: 7}}},
+		{0, 100, 0, []feed.Run{{First: 2, Last: 3}, {First: 7, Last: 7}, {First: 9, Last: 10}}},
+		{7, 10, 0, []feed.Run{{First: 9, Last: 10}}},
+		{0, 6, 3, []feed.Run{{First: 2, Last: 3}}},
+		{10, 20, 0, nil},
 	} {
 		view(t, s, func(tx *Tx) error {
 			b, err := tx.KeptBatch(everyone, c.since, c.until)
 			what := fmt.Sprintf("kept after %d, until %d", c.since, c.until)
 			equal(t, what, b.Kept, c.want)
-			equal(t, what+": head, last", []uint64{b.Head.Number, b.Last, uint64(len(b.Entries))}, []uint64{c.head, 10, 0})
+			equal(t, what+": head, last, entries", []uint64{b.Head.Number, b.Last, uint64(len(b.Entries))}, []uint64{10, 10, c.entries})
 			return err
 		})
 	}

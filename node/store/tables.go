@@ -118,10 +118,18 @@ func split(k []byte) int {
 	return len(k)
 }
 
-// comparer orders keys by their bytes.
+// comparer orders keys by their bytes. A key between two entries may not end within
+// what the filters leave out, where it would not be in order with their prefixes.
 func comparer() *pebble.Comparer {
 	c := *pebble.DefaultComparer
 	c.Name, c.Split = "interlock.1", split
+	c.Separator = func(dst, a, b []byte) []byte {
+		between := pebble.DefaultComparer.Separator(dst, a, b)
+		if n := len(between) - len(dst); a[0] == tableEntry && n > entryPrefixSize && n < entryKeySize {
+			return append(dst, a...)
+		}
+		return between
+	}
 	c.ComparePointSuffixes, c.CompareRangeSuffixes = bytes.Compare, bytes.Compare
 	return &c
 }
