@@ -141,21 +141,23 @@ func (d *Desk) Identifiers(by casefile.Officer, id casefile.CaseID) (ids []ident
 	return ids, err
 }
 
-// Holdings returns up to ShownHoldings identifiers of a case, after the first
-// ones.
-func (d *Desk) Holdings(by casefile.Officer, id casefile.CaseID, after int) (list []casefile.Holding, err error) {
+// Holdings returns a case with up to ShownHoldings of its identifiers, those after
+// the first ones, and what belongs to them. Notes and alerts are not in it.
+func (d *Desk) Holdings(by casefile.Officer, id casefile.CaseID, after int) (f CaseFile, err error) {
 	after = max(after, 0)
 	err = d.store.View(func(tx *store.Tx) error {
-		if _, err := readable(tx, by, id); err != nil {
+		if f.Case, err = readable(tx, by, id); err != nil {
 			return err
 		}
-		n, err := tx.Held(id)
-		if err != nil || after >= n {
+		if f.Total, err = tx.Held(id); err != nil || after >= f.Total {
 			return err
 		}
-		list, err = tx.Holdings(id, min(n, after+ShownHoldings))
-		list = list[min(after, len(list)):]
-		return err
+		list, err := tx.Holdings(id, min(f.Total, after+ShownHoldings))
+		if err != nil {
+			return err
+		}
+		f.Holdings = list[min(after, len(list)):]
+		return f.readMutes(tx)
 	})
-	return list, err
+	return f, err
 }

@@ -179,12 +179,12 @@ func TestWhatIsNewIsHandledAsSavedAndWhatIsHeldKeepsItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := r.Holdings(okafor, c, 0)
+	part, err := r.Holdings(okafor, c, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []casefile.Way
-	for _, h := range list {
+	for _, h := range part.Holdings {
 		got = append(got, h.Sharing.Way)
 	}
 	if want := []casefile.Way{casefile.Share, casefile.Share, casefile.Watch, casefile.Watch}; !cmp.Equal(got, want) {
@@ -258,9 +258,10 @@ func TestALargeCaseIsReadPartByPart(t *testing.T) {
 	const n = ShownHoldings + 3
 	c, ids := r.holds(t, okafor, n)
 	for _, tt := range []struct{ after, want int }{{-1, ShownHoldings}, {0, ShownHoldings}, {ShownHoldings, 3}, {n, 0}, {1 << 40, 0}} {
-		list, err := r.Holdings(okafor, c, tt.after)
-		if err != nil || len(list) != tt.want {
-			t.Errorf("after %d: %d identifiers, %v; want %d", tt.after, len(list), err, tt.want)
+		part, err := r.Holdings(okafor, c, tt.after)
+		list := part.Holdings
+		if err != nil || len(list) != tt.want || len(part.Numbers) != tt.want || part.Total != n {
+			t.Errorf("after %d: %d identifiers of %d, %v; want %d", tt.after, len(list), part.Total, err, tt.want)
 		}
 		if len(list) > 0 && list[0].Identifier != ids[max(tt.after, 0)] {
 			t.Errorf("after %d comes %v, want %v", tt.after, list[0].Identifier.Value(), ids[max(tt.after, 0)].Value())

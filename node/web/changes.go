@@ -71,10 +71,10 @@ func (s *site) pending(o desk.Outstanding, i identifier.Identifier, now casefile
 		return "" // it is announced there again
 	}
 	text := "not yet acknowledged by: " + s.agencies(ids(of.Members))
-	if now.Way == casefile.Withdrawn {
-		return text
+	if now.Way != casefile.Withdrawn {
+		text = "withdrawal from before " + text
 	}
-	return "no longer announced to “" + s.audienceWords(of.Audience) + "”, " + text
+	return text
 }
 
 func ids(agencies []directory.Agency) (list []directory.AgencyID) {

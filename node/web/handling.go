@@ -104,7 +104,7 @@ func (s *site) handlingView(r *http.Request, v visitor, id casefile.CaseID) (han
 	}
 	switch view.Do {
 	case doShare:
-		view.Heading, view.Audience = "Who may learn of "+view.Count+"?", s.audienceChoices(r.PostForm)
+		view.Heading, view.Audience = "Change who may learn of "+view.Count, s.audienceChoices(r.PostForm)
 	case doWithdraw:
 		view.Heading = "Withdraw " + view.Count + "?"
 	case doPurge:

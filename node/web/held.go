@@ -41,22 +41,20 @@ func (s *site) heldView(r *http.Request, v visitor, f desk.CaseFile, o desk.Outs
 	view := heldView{
 		Path: casePath(f.ID), Total: pages.Many(f.Total, "identifier", "identifiers"), MayPurge: desk.MayPurge(v.Officer, f.Case),
 	}
-	list, after := f.Holdings, 0
+	after := 0
 	if n, err := strconv.Atoi(r.URL.Query().Get("after")); err == nil && n > 0 && n < f.Total {
 		after = n
-		if list, err = s.desk.Holdings(v.Officer, f.ID, after); err != nil {
+		if f, err = s.desk.Holdings(v.Officer, f.ID, after); err != nil {
 			return view, err
 		}
 	}
 	waiting := 0
-	for _, h := range list {
+	for _, h := range f.Holdings {
 		line, err := s.holding(h, o)
 		if err != nil {
 			return view, err
 		}
-		if number, ok := f.Numbers[h.Identifier]; ok {
-			line.Path = valuePath(number)
-		}
+		line.Path = valuePath(f.Numbers[h.Identifier])
 		if m, muted := f.Muted[h.Identifier]; muted {
 			line.Muted = muteReason(m)
 		}
@@ -68,14 +66,14 @@ func (s *site) heldView(r *http.Request, v visitor, f desk.CaseFile, o desk.Outs
 	if waiting > 0 {
 		view.Waiting = pages.Grouped(waiting)
 	}
-	if len(list) < f.Total {
-		view.Part = pages.Grouped(after+1) + " to " + pages.Grouped(after+len(list))
+	if len(f.Holdings) < f.Total {
+		view.Part = pages.Grouped(after+1) + " to " + pages.Grouped(after+len(f.Holdings))
 	}
 	if after > 0 {
 		view.Earlier = view.from(after - desk.ShownHoldings)
 	}
-	if after+len(list) < f.Total {
-		view.Later = view.from(after + len(list))
+	if after+len(f.Holdings) < f.Total {
+		view.Later = view.from(after + len(f.Holdings))
 	}
 	return view, nil
 }

@@ -58,7 +58,7 @@ func TestWhatWasFoundIsShownBeforeItIsSaved(t *testing.T) {
 	if page.path != "/cases/1" {
 		t.Fatalf("after the save: %d %s, want the case", page.status, page.path)
 	}
-	says(t, page, "3 identifiers saved.", "j.doe@example.org", "Pasted text, line 1", "and 1 other place", "list.csv, line 2", "calls from (303) 555-0142", "Announced")
+	says(t, page, "3 identifiers saved.", "j.doe@example.org", "Pasted text, line 1", "and 1 other place", "list.csv, line 2", "calls from (303) 555-0142", "announced")
 	if got := b.get("/cases/1"); strings.Contains(got.body, "identifiers saved") {
 		t.Error("the answer is shown twice")
 	}
@@ -112,7 +112,7 @@ func TestIdentifiersThatWaitForTheRegistryAreSaid(t *testing.T) {
 	b := w.signsIn("m.okafor")
 	page := b.hands("/cases/1/intake", tip)
 	page = b.post("/cases/1/check", url.Values{"do": {"save"}, "draft": drafts(page)})
-	says(t, page, "2 wait for the registry", "Not compared yet", "Waiting")
+	says(t, page, "2 wait for the registry", "Not compared yet", "waits for the registry")
 	if strings.Contains(page.body, "No match") {
 		t.Error("the page says that there is no match although nothing was compared")
 	}

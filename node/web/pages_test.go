@@ -38,7 +38,11 @@ var hostile = []string{
 func everyPage(t *testing.T, text string) map[string]shown {
 	t.Helper()
 	w := open(t)
-	w.network.directory = &directory.Directory{Agencies: []directory.Agency{{ID: "boulder-so", Name: text, Contact: text, Jurisdiction: text}}}
+	w.network.directory = &directory.Directory{Agencies: []directory.Agency{{ID: "boulder-so", Name: text, Contact: text, Jurisdiction: text, Status: directory.Active}}}
+	w.network.directory.Policy.Groups = []directory.Group{{Name: text, Agencies: []directory.AgencyID{"boulder-so", "denver-pd"}}}
+	w.covers.coverage = desk.Coverage{Entries: 2, Members: []desk.Covered{
+		{Agency: w.network.directory.Agencies[0], Complete: true}, {Agency: w.network.directory.Agencies[0]},
+	}}
 	w.network.status = desk.NetworkStatus{Members: []desk.MemberLine{{Agency: w.network.directory.Agencies[0], Trouble: text}}, Waiting: 2,
 		Renewal: desk.Renewal{Epoch: 2, Done: 3, Of: 1204}, Troubles: []string{text}}
 	title := strings.ReplaceAll(text, "\u202e", "") // which no case takes in its name
@@ -68,6 +72,9 @@ func everyPage(t *testing.T, text string) map[string]shown {
 	}
 	all["check"] = b.hands("/cases/1/intake", text+" one@example.org", text+".txt", text+"\nhttps://evil.example/?"+text+"\n", text+".csv", "mail,\"x\n"+text)
 	all["saved"] = b.post("/cases/1/check", url.Values{"do": {"save"}, "draft": drafts(all["check"])})
+	all["handling"] = b.post("/cases/1/handling", url.Values{"do": {"share"}, "all": {"1"}})
+	all["handling again"] = b.post("/cases/1/handled", url.Values{"do": {"share"}, "all": {"1"}, "who": {"agencies"}, "agency": {text}})
+	all["handled"] = b.post("/cases/1/handled", url.Values{"do": {"withdraw"}, "all": {"1"}})
 	w.officer("s.lindqvist", casefile.Supervisor)
 	supervisor := w.signsIn("s.lindqvist")
 	all["muted"] = supervisor.post("/values/1/mute", url.Values{"reason": {title}})
