@@ -156,6 +156,10 @@ func (s *site) caseAlertsView(f desk.CaseFile) caseAlertsView {
 		view.AllWait = true
 	default:
 		view.Coverage = s.coverage()
+		if n := len(f.Muted); n > 0 {
+			view.Coverage.Missing = append(view.Coverage.Missing,
+				fmt.Sprintf("%s of this case %s muted and would raise no alert.", pages.Many(n, "identifier", "identifiers"), isAre(n)))
+		}
 	}
 	return view
 }
