@@ -30,6 +30,8 @@ type nodeCmd struct {
 	Status nodeStatusCmd `cmd:"" help:"Show how the running node and its peers stand."`
 	Rotate nodeRotateCmd `cmd:"" help:"Make new keys for the agency, and apply to be known by them."`
 	User   nodeUserCmd   `cmd:"" help:"Manage who may sign in at the running node."`
+
+	Commons nodeCommonsCmd `cmd:"" help:"Manage what officers are warned of as common, and mute in the whole network."`
 }
 
 type folder struct {

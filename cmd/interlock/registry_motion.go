@@ -135,6 +135,8 @@ type motionPolicyCmd struct {
 	Quota        map[string]uint64 `placeholder:"AGENCY=N" help:"An agency's own budget of a day; 0 forbids it all."`
 	NoQuota      []string          `placeholder:"AGENCY" help:"The agency has the general budget again."`
 	Group        map[string]string `placeholder:"NAME=AGENCY+AGENCY" help:"A group of agencies; nothing after the = removes it."`
+	Mute         []string          `placeholder:"TAG" help:"A value that raises no alert, by the tag that an agency's node gave for it."`
+	Unmute       []string          `placeholder:"TAG" help:"A muted value that raises alerts again."`
 }
 
 func (c motionPolicyCmd) Run(ctx context.Context, out io.Writer) error {

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"interlock/crypto/token"
 	"interlock/protocol/directory"
 )
 
@@ -23,6 +28,9 @@ func (c motionPolicyCmd) change(p directory.Policy) (directory.Policy, error) {
 		p.SuspendForks = *c.SuspendForks
 	}
 	if err := c.changeQuotas(&p); err != nil {
+		return p, err
+	}
+	if err := c.changeMuted(&p); err != nil {
 		return p, err
 	}
 	return p, c.changeGroups(&p)
@@ -47,6 +55,35 @@ func (c motionPolicyCmd) changeQuotas(p *directory.Policy) error {
 	for _, id := range slices.Sorted(maps.Keys(quotas)) {
 		p.Quotas = append(p.Quotas, directory.Quota{Agency: id, Daily: quotas[id]})
 	}
+	return nil
+}
+
+// changeMuted takes tags as nodes print them.
+func (c motionPolicyCmd) changeMuted(p *directory.Policy) error {
+	muted := make(map[token.Tag]bool)
+	for _, t := range p.Muted {
+		muted[t] = true
+	}
+	for n, texts := range [][]string{c.Mute, c.Unmute} {
+		for _, text := range texts {
+			b, err := hex.DecodeString(text)
+			if err != nil || len(b) != len(token.Tag{}) {
+				return fmt.Errorf("a tag is %d hexadecimal digits, as `interlock node commons tag` prints them", 2*len(token.Tag{}))
+			}
+			t := token.Tag(b)
+			if unmute := n == 1; unmute && !muted[t] {
+				return errors.New("a tag to unmute is not among the muted ones")
+			}
+			muted[t] = n == 0
+		}
+	}
+	p.Muted = nil
+	for t, on := range muted {
+		if on {
+			p.Muted = append(p.Muted, t)
+		}
+	}
+	slices.SortFunc(p.Muted, func(a, b token.Tag) int { return bytes.Compare(a[:], b[:]) })
 	return nil
 }
 

@@ -91,6 +91,7 @@ func Server(d *desk.Desk) *http.Server {
 		}
 		answer(w, struct{}{}, d.SetPassword(casefile.OfficerName(n.Name), n.Password))
 	})
+	serveCommons(mux, d)
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 }
 
@@ -107,7 +108,11 @@ func add(d *desk.Desk, n NewOfficer) error {
 }
 
 func read(w http.ResponseWriter, r *http.Request, into any) bool {
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(into)
+	return readAtMost(w, r, maxRequest, into)
+}
+
+func readAtMost(w http.ResponseWriter, r *http.Request, most int64, into any) bool {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, most)).Decode(into)
 	if err != nil {
 		http.Error(w, "the request is not one this node understands", http.StatusBadRequest)
 	}

@@ -94,6 +94,29 @@ func (d *Desk) value(tx *store.Tx, by casefile.Officer, id casefile.IdentifierID
 	return v, err
 }
 
+// MuteTags returns the tags of an identifier that a case of the agency holds,
+// for the node's administrator.
+func (d *Desk) MuteTags(i identifier.Identifier) ([]MuteTag, error) {
+	err := d.store.View(func(tx *store.Tx) error {
+		_, err := tx.Known(i)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &casefile.Sentence{Text: "No case of this agency holds this, so the node has no token of it."}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.muteTags == nil {
+		return nil, &casefile.Sentence{Text: "This node cannot derive tags."}
+	}
+	tags, err := d.muteTags(i)
+	if err == nil && len(tags) == 0 {
+		return nil, &casefile.Sentence{Text: "Its token is still to be had from the registry.", Hint: "Try again when nothing waits."}
+	}
+	return tags, err
+}
+
 // Mute has an identifier raise no alert from now on, for the whole agency.
 func (d *Desk) Mute(by casefile.Officer, id casefile.IdentifierID, reason string) error {
 	return d.decide(by, id, reason, func(tx *store.Tx, v Value, m store.Mute) error {

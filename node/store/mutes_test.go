@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -16,7 +17,7 @@ import (
 var sameIdentifier = cmp.Comparer(func(a, b identifier.Identifier) bool { return a == b })
 
 func TestWhatIsMutedIsListedWithItsReasonAndItsHistory(t *testing.T) {
-	s, i := open(t, options(t.TempDir(), nil)), email(t, "everybody@example.org")
+	s, i := open(t, options("/store", vfs.NewMem())), email(t, "everybody@example.org")
 	mute := Mute{By: "s.lindqvist", At: noon, Reason: "The school's own mailbox."}
 	unmute := Mute{By: "m.okafor", At: noon.Add(1), Reason: "It was hers alone."}
 	update(t, s, func(tx *Tx) error { return tx.Mute(i, mute) })
@@ -51,7 +52,7 @@ func TestWhatIsMutedIsListedWithItsReasonAndItsHistory(t *testing.T) {
 }
 
 func TestAnAlertThatStandsOnAMutedIdentifierAloneIsQuiet(t *testing.T) {
-	s, common, rare := open(t, options(t.TempDir(), nil)), email(t, "everybody@example.org"), email(t, "j.doe@example.org")
+	s, common, rare := open(t, options("/store", vfs.NewMem())), email(t, "everybody@example.org"), email(t, "j.doe@example.org")
 	raise(t, s, common, pairOf(1, 0), pairOf(1, 2))
 	raise(t, s, rare, pairOf(1, 2))
 	quiet := func() (quiet map[alert.Pair]bool) {
@@ -79,7 +80,12 @@ func TestAnAlertThatStandsOnAMutedIdentifierAloneIsQuiet(t *testing.T) {
 func TestWhatAMuteKeptBackIsFoundOnceItIsLifted(t *testing.T) {
 	i, tag := email(t, "everybody@example.org"), token.Tag{1, 2, 3}
 	rapid.Check(t, func(rt *rapid.T) {
-		s := open(t, options(t.TempDir(), nil))
+		s := open(t, options("/store", vfs.NewMem()))
+		defer func() {
+			if err := s.Close(); err != nil {
+				rt.Error(err)
+			}
+		}()
 		var number casefile.IdentifierID
 		update(t, s, func(tx *Tx) (err error) {
 			number, err = tx.IdentifierID(i)
@@ -155,7 +161,7 @@ func TestWhatAMuteKeptBackIsFoundOnceItIsLifted(t *testing.T) {
 }
 
 func TestTheNetworksMuteHoldsWhenTheAgencysIsLifted(t *testing.T) {
-	s, i, tag := open(t, options(t.TempDir(), nil)), email(t, "everybody@example.org"), token.Tag{1}
+	s, i, tag := open(t, options("/store", vfs.NewMem())), email(t, "everybody@example.org"), token.Tag{1}
 	muted := func() (yes bool) {
 		update(t, s, func(tx *Tx) (err error) {
 			yes, err = tx.Muted(i, tag)

@@ -28,25 +28,18 @@ func (tx *Tx) full(c casefile.CaseID, i identifier.Identifier) (bool, error) {
 		return have, err
 	}
 	of := markOf(i)
-	for _, limit := range []struct {
-		prefix []byte
-		most   int
-	}{
-		{key(tableGroundOf, of[:], number(uint64(c))), alert.PairsPerCase},
-		{key(tableGroundOf, of[:]), alert.PairsInAll},
-	} {
-		n := 0
-		err := tx.scan(limit.prefix, limit.prefix, func(_, _ []byte) error {
-			if n++; n == limit.most {
-				return errStop
-			}
-			return nil
-		})
-		if err != nil || n == limit.most {
-			return n == limit.most, err
+	prefix, ours := key(tableGroundOf, of[:]), number(uint64(c))
+	all, ofCase := 0, 0
+	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
+		if all++; bytes.HasPrefix(k[len(prefix):], ours) {
+			ofCase++
 		}
-	}
-	return false, nil
+		if all == alert.PairsInAll || ofCase == alert.PairsPerCase {
+			return errStop
+		}
+		return nil
+	})
+	return all == alert.PairsInAll || ofCase == alert.PairsPerCase, err
 }
 
 // spread adds a pair to the summary of its identifier, and makes the summary

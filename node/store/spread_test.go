@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -53,7 +54,7 @@ func alertsOf(t testing.TB, s *Store, c casefile.CaseID) (pairs []alert.Pair, su
 }
 
 func TestACommonIdentifierGrowsOneSummary(t *testing.T) {
-	s, i := open(t, options(t.TempDir(), nil)), email(t, "everybody@example.org")
+	s, i := open(t, options("/store", vfs.NewMem())), email(t, "everybody@example.org")
 	for n := range alert.PairsPerCase {
 		if told := raise(t, s, i, pairOf(1, n)); len(told) != 1 || told[0].IsSummary() {
 			t.Fatalf("pair %d: told %d alerts, want its own", n, len(told))
@@ -100,7 +101,7 @@ func TestACommonIdentifierGrowsOneSummary(t *testing.T) {
 }
 
 func TestTheCapHoldsForAllOurCasesTogether(t *testing.T) {
-	s, i := open(t, options(t.TempDir(), nil)), email(t, "everybody@example.org")
+	s, i := open(t, options("/store", vfs.NewMem())), email(t, "everybody@example.org")
 	for c := range casefile.CaseID(10) {
 		for n := range 8 {
 			raise(t, s, i, pairOf(c+1, n))
@@ -123,7 +124,7 @@ func TestTheCapHoldsForAllOurCasesTogether(t *testing.T) {
 }
 
 func TestASummaryHasTheStrictestHandling(t *testing.T) {
-	s, i := open(t, options(t.TempDir(), nil)), email(t, "everybody@example.org")
+	s, i := open(t, options("/store", vfs.NewMem())), email(t, "everybody@example.org")
 	for n := range 30 {
 		g := alert.Ground{Identifier: i, Handling: token.H0, At: noon.Add(time.Duration(n))}
 		if n == 3 || n == 25 {
@@ -146,7 +147,12 @@ func TestNoPairIsLostAndNoneComesTwice(t *testing.T) {
 		pair  alert.Pair
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		s := open(t, options(t.TempDir(), nil))
+		s := open(t, options("/store", vfs.NewMem()))
+		defer func() {
+			if err := s.Close(); err != nil {
+				rt.Error(err)
+			}
+		}()
 		var events []event
 		for v := range values {
 			for c := range casefile.CaseID(3) {

@@ -122,6 +122,10 @@ func (s *site) caseAlertsView(v visitor, f desk.CaseFile) (view caseAlertsView, 
 		view.AllWait = true
 	default:
 		view.Coverage = s.coverage()
+		if n := len(f.Muted); n > 0 {
+			view.Coverage.Missing = append(view.Coverage.Missing,
+				fmt.Sprintf("%s of this case %s muted and would raise no alert.", pages.Many(n, "identifier", "identifiers"), isAre(n)))
+		}
 	}
 	if f.Total > 0 && !view.AllWait {
 		view.Covered, err = s.covered(v, f.ID)

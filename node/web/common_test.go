@@ -114,6 +114,23 @@ func TestASupervisorMutesAValueAndLiftsThat(t *testing.T) {
 	}
 }
 
+func TestNoMatchSaysWhatIsMuted(t *testing.T) {
+	w := open(t)
+	w.officer("s.lindqvist", casefile.Supervisor)
+	w.opens("m.okafor", "DPD-1", "")
+	b := w.signsIn("m.okafor")
+	check := b.hands("/cases/1/intake", "everybody@school.example and kid@school.example")
+	b.post("/cases/1/check", url.Values{"do": {"save"}, "draft": drafts(check)})
+	const said = "1 identifier of this case is muted and would raise no alert."
+	if strings.Contains(b.get("/cases/1").body, said) {
+		t.Error("a case says that something is muted where nothing is")
+	}
+	w.signsIn("s.lindqvist").post("/values/1/mute", url.Values{"reason": {"The school’s own mailbox."}})
+	if got := b.get("/cases/1").body; !strings.Contains(got, "No match so far") || !strings.Contains(got, said) {
+		t.Error("no match is said without what is muted")
+	}
+}
+
 func TestAValueIsForThoseWhoWorkACaseThatHoldsIt(t *testing.T) {
 	w, _, supervisor := muted(t)
 	supervisor.post("/values/1/mute", url.Values{"reason": {"The school’s own mailbox."}})

@@ -18,9 +18,10 @@ type summaryView struct {
 	CasePath, CaseNumber string
 	CaseTitle            string
 	Held                 string // how many of our own cases hold it
+	HeldByMore           bool   // than this one
 	Agencies             []metAgency
 	More                 string // how many cases are not listed
-	Cap                  int
+	Cap, CapInAll        int
 	Raised               pages.Moment
 	Handling, Rule       string
 	MayMute              bool
@@ -53,7 +54,7 @@ func (s *site) summaryView(v visitor, id alert.ID) (summaryView, error) {
 		Path: alertPath(sum.AlertLine), Title: alertTitle(sum.AlertLine), Spread: spread(sum.AlertLine),
 		Seen: sum.Seen, Quiet: sum.Quiet(), SeenBy: officers(sum.SeenBy), Kind: g.Kind, Value: g.Value,
 		CasePath: casePath(sum.Case.ID), CaseNumber: sum.Case.Number, CaseTitle: sum.Case.Title,
-		Held: pages.Many(sum.Held, "case", "cases"), Cap: alert.PairsPerCase, Raised: s.at(sum.Raised),
+		Held: pages.Many(sum.Held, "case", "cases"), HeldByMore: sum.Held > 1, Cap: alert.PairsPerCase, CapInAll: alert.PairsInAll, Raised: s.at(sum.Raised),
 		Handling: strict.String(), Rule: handlingRule(strict), MayMute: desk.MayMute(v.Officer),
 		Agencies: s.metAgencies(sum.Met),
 	}
