@@ -212,6 +212,9 @@ func (f *Flow) Acknowledge(reader directory.AgencyID, a directory.Audience, gene
 	known := false
 	err := f.store.View(func(tx *store.Tx) error {
 		g, n, err := tx.Acknowledged(reader, a)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // its first
+		}
 		known = g > generation || g == generation && n >= number
 		return err
 	})

@@ -115,15 +115,21 @@ func newDesktop(t tb, id directory.AgencyID, r *registry) *desktop {
 // fails, where set, is asked before each write.
 func openDesktop(t tb, id directory.AgencyID, r *registry, disk vfs.FS, fails func() error) *desktop {
 	t.Helper()
-	s, err := store.Open(store.Options{
+	return newDesktopOn(t, id, r, store.Options{
 		Dir: "/store", FS: disk, Disk: fails, Log: slog.New(slog.DiscardHandler), Cache: 1 << 20,
 		Free: func() (uint64, error) { return 1 << 40, nil },
 	})
+}
+
+// newDesktopOn is openDesktop on the store that o describes.
+func newDesktopOn(t tb, id directory.AgencyID, r *registry, o store.Options) *desktop {
+	t.Helper()
+	s, err := store.Open(o)
 	if err != nil {
 		t.Fatalf("open store: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil && fails == nil {
+		if err := s.Close(); err != nil && o.Disk == nil {
 			t.Fatalf("close store: %v", err)
 		}
 	})

@@ -41,7 +41,13 @@ func (sv *Server) Serve(ctx context.Context, reader directory.AgencyID, s *link.
 		defer cancel()
 		read <- readAcks(ctx, s, acks)
 	}()
+	noted := make(chan error, 1)
+	go func() { noted <- o.note(cancel) }()
 	err = o.run(ctx, acks)
+	close(o.acked)
+	if failed := <-noted; failed != nil {
+		return failed
+	}
 	if ctx.Err() != nil {
 		err = <-read // the stream is over, and the reader knows why
 	}
@@ -74,7 +80,8 @@ type outgoing struct {
 	once           bool
 	feeds          map[directory.Audience]*sent
 	unacked        []pending
-	turn           int // the feed that the next room is for
+	turn           int          // the feed that the next room is for
+	acked          chan pending // what note is to pass on; closed by Serve
 }
 
 // pending is a batch that the subscriber has not acknowledged.
@@ -99,7 +106,7 @@ func (sv *Server) opening(reader directory.AgencyID, s *link.Stream, sub *wire.S
 	if err != nil {
 		return nil, wire.Refuse(wire.CodeMalformed, err)
 	}
-	o := &outgoing{Server: sv, reader: reader, author: author, stream: s, once: sub.Once, feeds: map[directory.Audience]*sent{}}
+	o := &outgoing{Server: sv, reader: reader, author: author, stream: s, once: sub.Once, feeds: map[directory.Audience]*sent{}, acked: make(chan pending, outstanding)}
 	servable, err := sv.Source.Servable(author, reader)
 	if err != nil {
 		return nil, err
@@ -280,8 +287,29 @@ func (o *outgoing) acknowledge(a *wire.Ack) error {
 		return wire.Refuse(wire.CodeGap, fmt.Errorf("acknowledged %d, which is not outstanding", a.Number))
 	}
 	o.unacked = o.unacked[1:]
-	if o.author != o.Self || p.kept {
-		return nil
+	if o.author == o.Self && !p.kept {
+		o.acked <- p
 	}
-	return o.Acknowledged(o.reader, p.audience, p.generation, p.number)
+	return nil
+}
+
+// note passes acknowledgements on, of several of one feed the last: they go onto
+// our disk, and no batch waits for that. Where that fails it calls stop.
+func (o *outgoing) note(stop func()) (err error) {
+	for p := range o.acked {
+		last := map[directory.Audience]pending{p.audience: p}
+		for n := len(o.acked); n > 0; n-- {
+			p := <-o.acked
+			last[p.audience] = p
+		}
+		for a, p := range last {
+			if err == nil {
+				err = o.Acknowledged(o.reader, a, p.generation, p.number)
+			}
+		}
+		if err != nil {
+			stop()
+		}
+	}
+	return err
 }
