@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,7 +14,6 @@ import (
 	"interlock/node/alert"
 	"interlock/node/casefile"
 	"interlock/node/desk"
-	"interlock/node/exchange"
 	"interlock/node/intake"
 	"interlock/node/store"
 	"interlock/protocol/directory"
@@ -102,7 +100,6 @@ func (a *Agency) Options() (node.Options, error) {
 	return node.Options{
 		Config: c, Unlock: lock, Log: a.net.plan.Log, Pauses: a.net.plan.pauses(), Cut: a.net.faults.from(a.peer), Disk: a.Disk,
 		Direct: a.net.plan.Direct,
-		Direct: a.net.plan.Direct,
 	}, err
 }
 
@@ -166,18 +163,13 @@ func (a *Agency) review() {
 	}
 }
 
-// follows reports whether the agency is a member and has the feeds of others, or of
-// its neighbours among them where it is not linked to all.
+// follows reports whether the agency is a member and has the feeds of others.
 func (a *Agency) follows(others map[string]bool) bool {
 	n := a.Node()
 	if n == nil {
 		return false
 	}
 	st := n.Status()
-	if near := a.neighbours(n.Directory()); near != nil {
-		others = maps.Clone(others)
-		maps.DeleteFunc(others, func(id string, _ bool) bool { return !near[id] })
-	}
 	linked := map[string]bool{}
 	for _, m := range st.Members {
 		// One that is not followed directly has no trouble.
@@ -189,18 +181,6 @@ func (a *Agency) follows(others map[string]bool) bool {
 		}
 	}
 	return st.Standing == directory.Active
-}
-
-// neighbours are the members to which the agency is linked; nil for all of them.
-func (a *Agency) neighbours(d *directory.Directory) map[string]bool {
-	if a.net.plan.Direct == 0 || d == nil {
-		return nil
-	}
-	near := map[string]bool{}
-	for _, m := range exchange.Neighbours(directory.AgencyID(a.ID), d.Active(), a.net.plan.Direct) {
-		near[string(m.ID)] = true
-	}
-	return near
 }
 
 // Officer gives somebody an account with a random password, and returns both.

@@ -35,7 +35,6 @@ type Plan struct {
 	Patience  time.Duration     // with a registry server that is silent in a key ceremony; 20 s if not given
 	Crowd     bool              // of many members, who must not drown one another in handshakes
 	Direct    int               // node.Options.Direct of every agency
-	Direct    int               // up to how many members are all linked; the nodes' own limit if not given
 	Quiet     bool              // nodes do nothing from time to time by themselves, except to say that they are there
 
 	// Front, where set, says at which multiaddrs others dial an agency that listens

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"google.golang.org/protobuf/proto"
-
 	"interlock/protocol/directory"
 	"interlock/protocol/invitation"
 	"interlock/protocol/wire"
@@ -147,37 +145,6 @@ func (n *Net) Decide(ctx context.Context, operator string, verb centre.Verb, age
 			}
 			return err == nil, err
 		})
-	})
-}
-
-// Decrees has two operators put a policy in force.
-func (n *Net) Decrees(ctx context.Context, p directory.Policy) error {
-	what := &wire.Motion{Of: &wire.Motion_Policy{Policy: p.Message()}}
-	var motion centre.Motion
-	err := n.As(operators[0], func(o *centre.Operator) error {
-		status, err := o.Move(ctx, what, "a test")
-		if err == nil {
-			motion = status.Motions[len(status.Motions)-1]
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("move a policy: %w", err)
-	}
-	err = n.As(operators[1], func(o *centre.Operator) error {
-		_, err := o.DecideMotion(ctx, centre.Approve, motion, "")
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("approve a policy: %w", err)
-	}
-	return n.await(ctx, "the policy to be in force at every node", func() (bool, error) {
-		for _, a := range n.active() {
-			if d := a.Node().Directory(); d == nil || !proto.Equal(d.Policy.Message(), p.Message()) {
-				return false, nil
-			}
-		}
-		return true, nil
 	})
 }
 
