@@ -35,9 +35,16 @@ type Change struct {
 	Named    []identifier.Identifier // the last of them; none that was purged
 }
 
-// Changes lists what was changed in a case, the newest first. What an officer
-// did to many identifiers at once is one change.
-func (d *Desk) Changes(by casefile.Officer, id casefile.CaseID) (list []Change, err error) {
+// History is what officers changed in how a case handles identifiers, and what of
+// that has not reached everybody.
+type History struct {
+	Changes     []Change // the newest first; what was done to many identifiers at once is one
+	Outstanding Outstanding
+}
+
+// History returns the history of a case. Both parts are made from the same
+// records, which are read once.
+func (d *Desk) History(by casefile.Officer, id casefile.CaseID) (h History, err error) {
 	err = d.store.View(func(tx *store.Tx) error {
 		if _, err := readable(tx, by, id); err != nil {
 			return err
@@ -46,10 +53,13 @@ func (d *Desk) Changes(by casefile.Officer, id casefile.CaseID) (list []Change, 
 		if err != nil {
 			return err
 		}
-		list, err = together(changes)
+		if h.Changes, err = together(changes); err != nil {
+			return err
+		}
+		h.Outstanding, err = d.outstanding(tx, changes)
 		return err
 	})
-	return list, err
+	return h, err
 }
 
 func together(changes []casefile.Change) (list []Change, err error) {
@@ -81,7 +91,8 @@ func (c Change) has(one casefile.Change) bool {
 	return c.By == one.By && c.From == one.From && c.To == one.To && c.Purged == one.Purged
 }
 
-// Outstanding is what of a case's withdrawals members have not acknowledged.
+// Outstanding is what of a case's withdrawals members of the audience have not
+// acknowledged. Until one has, what was withdrawn can still match there.
 type Outstanding struct {
 	Members     []OutstandingMember
 	Identifiers map[identifier.Identifier]OutstandingIdentifier // what was purged is in none
@@ -100,23 +111,6 @@ type OutstandingMember struct {
 type OutstandingIdentifier struct {
 	Audience directory.Audience
 	Members  []directory.Agency
-}
-
-// Outstanding returns which members of the audience have not acknowledged which
-// withdrawals of a case. Until one has, what was withdrawn can still match there.
-func (d *Desk) Outstanding(by casefile.Officer, id casefile.CaseID) (o Outstanding, err error) {
-	err = d.store.View(func(tx *store.Tx) error {
-		if _, err := readable(tx, by, id); err != nil {
-			return err
-		}
-		changes, err := tx.Changes(id, ReadChanges)
-		if err != nil {
-			return err
-		}
-		o, err = d.outstanding(tx, changes)
-		return err
-	})
-	return o, err
 }
 
 func (d *Desk) outstanding(tx *store.Tx, changes []casefile.Change) (Outstanding, error) {

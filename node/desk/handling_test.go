@@ -72,8 +72,8 @@ func (r *room) federates() {
 	r.network.directory = d
 }
 
-// holds is a case with n identifiers.
-func (r *room) holds(t *testing.T, by casefile.Officer, n int) (casefile.CaseID, []identifier.Identifier) {
+// caseOf is a case with n identifiers.
+func (r *room) caseOf(t *testing.T, by casefile.Officer, n int) (casefile.CaseID, []identifier.Identifier) {
 	t.Helper()
 	c := r.opens(t, by, "D-1")
 	draft, err := r.Draft(by, c, report(t, n), "")
@@ -131,7 +131,7 @@ func TestAnAgencySharesWithTheGroupsItIsInAndWithActiveMembers(t *testing.T) {
 	if want := []directory.AgencyID{"boulder-so", "cheyenne-pd"}; !cmp.Equal(ids, want) {
 		t.Errorf("agencies %v, want %v", ids, want)
 	}
-	c, held := r.holds(t, okafor, 1)
+	c, held := r.caseOf(t, okafor, 1)
 	draft, err := r.Draft(okafor, c, report(t, 1), "")
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestAnAgencySharesWithTheGroupsItIsInAndWithActiveMembers(t *testing.T) {
 func TestWhatIsNewIsHandledAsSavedAndWhatIsHeldKeepsItsOwn(t *testing.T) {
 	r := newRoom(t)
 	r.federates()
-	c, _ := r.holds(t, okafor, 2)
+	c, _ := r.caseOf(t, okafor, 2)
 	draft, err := r.Draft(okafor, c, report(t, 4), "")
 	if err == nil {
 		_, err = r.Save(t.Context(), okafor, c, draft, nil, watch)
@@ -194,7 +194,7 @@ func TestWhatIsNewIsHandledAsSavedAndWhatIsHeldKeepsItsOwn(t *testing.T) {
 
 func TestHandlingAndPurgingAreForThoseWhoMay(t *testing.T) {
 	r := newRoom(t)
-	c, ids := r.holds(t, okafor, 6)
+	c, ids := r.caseOf(t, okafor, 6)
 	for n, tt := range []struct {
 		by            casefile.Officer
 		handle, purge error
@@ -210,13 +210,12 @@ func TestHandlingAndPurgingAreForThoseWhoMay(t *testing.T) {
 		if err := r.Purge(t.Context(), tt.by, c, ids[n:n+1]); !errors.Is(err, tt.purge) {
 			t.Errorf("%s purges: %v, want %v", tt.by.Name, err, tt.purge)
 		}
-		_, changes := r.Changes(tt.by, c)
-		_, outstanding := r.Outstanding(tt.by, c)
+		_, history := r.History(tt.by, c)
 		_, _, coverage := r.Coverage(tt.by, c)
 		_, certificate := r.Certificate(tt.by, c)
 		_, holdings := r.Holdings(tt.by, c, 0)
 		_, all := r.Identifiers(tt.by, c)
-		for what, err := range map[string]error{"changes": changes, "outstanding": outstanding, "coverage": coverage, "certificate": certificate, "holdings": holdings, "identifiers": all} {
+		for what, err := range map[string]error{"history": history, "coverage": coverage, "certificate": certificate, "holdings": holdings, "identifiers": all} {
 			if !errors.Is(err, tt.handle) {
 				t.Errorf("%s asks for %s: %v, want %v", tt.by.Name, what, err, tt.handle)
 			}
@@ -238,7 +237,7 @@ func TestAnOfficerWhoJoinedACaseWithdrawsButDoesNotPurge(t *testing.T) {
 
 func TestWhatTheCaseDoesNotHoldIsNotHandled(t *testing.T) {
 	r := newRoom(t)
-	c, _ := r.holds(t, okafor, 1)
+	c, _ := r.caseOf(t, okafor, 1)
 	other, err := identifier.Parse(identifier.Email, "other@example.org", "US")
 	if err != nil {
 		t.Fatal(err)
@@ -256,7 +255,7 @@ func TestWhatTheCaseDoesNotHoldIsNotHandled(t *testing.T) {
 func TestALargeCaseIsReadPartByPart(t *testing.T) {
 	r := newRoom(t)
 	const n = ShownHoldings + 3
-	c, ids := r.holds(t, okafor, n)
+	c, ids := r.caseOf(t, okafor, n)
 	for _, tt := range []struct{ after, want int }{{-1, ShownHoldings}, {0, ShownHoldings}, {ShownHoldings, 3}, {n, 0}, {1 << 40, 0}} {
 		part, err := r.Holdings(okafor, c, tt.after)
 		list := part.Holdings
@@ -271,7 +270,7 @@ func TestALargeCaseIsReadPartByPart(t *testing.T) {
 
 func TestOneActOnManyIdentifiersIsOneChange(t *testing.T) {
 	r := newRoom(t)
-	c, ids := r.holds(t, okafor, 10)
+	c, ids := r.caseOf(t, okafor, 10)
 	do := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -283,12 +282,12 @@ func TestOneActOnManyIdentifiersIsOneChange(t *testing.T) {
 	do(r.Handle(t.Context(), okafor, c, ids[5:9], watch))
 	do(r.Handle(t.Context(), chief, c, ids[9:], withdrawn))
 	do(r.Purge(t.Context(), chief, c, ids[7:]))
-	list, err := r.Changes(okafor, c)
+	history, err := r.History(okafor, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, l := range list {
+	for _, l := range history.Changes {
 		got = append(got, fmt.Sprintf("%s %d to %d purged %t: %d, %d named", l.By, l.From.Way, l.To.Way, l.Purged, l.Count, len(l.Named)))
 	}
 	want := []string{
@@ -306,7 +305,7 @@ func TestOneActOnManyIdentifiersIsOneChange(t *testing.T) {
 func TestAWithdrawalIsOutstandingUntilEveryMemberOfItsAudienceAcknowledged(t *testing.T) {
 	r := newRoom(t)
 	r.federates()
-	c, ids := r.holds(t, okafor, 3)
+	c, ids := r.caseOf(t, okafor, 3)
 	acknowledges := func(m directory.AgencyID, a directory.Audience, generation uint32, n uint64) {
 		t.Helper()
 		if err := r.store.Update(func(tx *store.Tx) error { return tx.Acknowledge(m, a, generation, n) }); err != nil {
@@ -315,10 +314,11 @@ func TestAWithdrawalIsOutstandingUntilEveryMemberOfItsAudienceAcknowledged(t *te
 	}
 	want := func(what string, members ...string) Outstanding {
 		t.Helper()
-		o, err := r.Outstanding(okafor, c)
+		history, err := r.History(okafor, c)
 		if err != nil {
 			t.Fatal(err)
 		}
+		o := history.Outstanding
 		var got []string
 		for _, m := range o.Members {
 			got = append(got, fmt.Sprintf("%s %d", m.Agency.ID, m.Count))

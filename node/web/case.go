@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -77,15 +78,12 @@ func (s *site) caseView(r *http.Request, v visitor) (caseView, error) {
 		n := f.Notes[i]
 		view.Notes = append(view.Notes, noteLine{n.Number, n.By, s.at(n.At), n.Text})
 	}
-	o, err := s.desk.Outstanding(v.Officer, id)
+	h, err := s.desk.History(v.Officer, id)
 	if err != nil {
 		return view, err
 	}
-	view.Outstanding = s.outstandingView(o)
-	if view.Held, err = s.heldView(r, v, f, o); err != nil {
-		return view, err
-	}
-	if view.Changes, err = s.changeLines(v, id); err != nil {
+	view.Outstanding, view.Changes = s.outstandingView(h.Outstanding), s.changeLines(h.Changes)
+	if view.Held, err = s.heldView(r, v, f, h.Outstanding); err != nil {
 		return view, err
 	}
 	view.Alerts, err = s.caseAlertsView(v, f)

@@ -19,12 +19,7 @@ type changeLine struct {
 }
 
 // changeLines is what was changed in a case.
-func (s *site) changeLines(v visitor, id casefile.CaseID) ([]changeLine, error) {
-	list, err := s.desk.Changes(v.Officer, id)
-	if err != nil {
-		return nil, err
-	}
-	var lines []changeLine
+func (s *site) changeLines(list []desk.Change) (lines []changeLine) {
 	for _, c := range list {
 		l := changeLine{By: c.By, At: s.at(c.At), What: pages.Many(c.Count, "identifier", "identifiers"), From: s.sharingWords(c.From)}
 		if !c.Purged {
@@ -38,7 +33,7 @@ func (s *site) changeLines(v visitor, id casefile.CaseID) ([]changeLine, error) 
 		}
 		lines = append(lines, l)
 	}
-	return lines, nil
+	return lines
 }
 
 // outstandingView is what of a case's withdrawals members have not acknowledged.

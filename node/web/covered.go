@@ -34,38 +34,37 @@ func (s *site) covered(v visitor, id casefile.CaseID) (view coveredView, err err
 		return view, nil
 	}
 	if len(c.Members) == 0 {
-		view.Summary = "No other agency is in the directory yet."
+		view.Summary = "No other agency may learn of this case now."
 		return view, nil
 	}
 	view.Certificate = casePath(id) + "/certificate"
 	missing := 0
 	for _, m := range c.Members {
 		if m.Complete {
-			view.Complete = append(view.Complete, s.coveredLine(c, m))
+			view.Complete = append(view.Complete, s.coveredLine(m))
 			continue
 		}
 		if missing++; missing <= namedMissing {
-			view.Missing = append(view.Missing, s.coveredLine(c, m))
+			view.Missing = append(view.Missing, s.coveredLine(m))
 		}
 	}
 	if rest := missing - namedMissing; rest > 0 {
 		view.More = "And " + pages.Many(rest, "other member", "other members") + ", named in the certificate."
 	}
-	view.Summary = fmt.Sprintf("%s of %s compared everything that this case announces.",
-		pages.Grouped(len(view.Complete)), pages.Many(len(c.Members), "member has", "members have"))
+	view.Summary = fmt.Sprintf("%s of %s to whom this case is announced compared all of it so far.",
+		pages.Grouped(len(view.Complete)), pages.Many(len(c.Members), "member", "members"))
 	return view, nil
 }
 
 // coveredLine is how far one member has come.
-func (s *site) coveredLine(c desk.Coverage, m desk.Covered) string {
-	if m.At.IsZero() {
+func (s *site) coveredLine(m desk.Covered) string {
+	if m.Number == 0 && !m.Complete {
 		return m.Agency.Name + ": has not said so far."
 	}
 	line := m.Agency.Name + ": up to entry " + pages.Grouped(m.Number)
-	if !m.Complete {
-		line += " of " + pages.Grouped(c.Entries)
+	if !m.At.IsZero() {
+		line += ", " + s.at(m.At).Text
 	}
-	line += ", " + s.at(m.At).Text
 	if m.Signed {
 		return line + ", signed."
 	}

@@ -19,6 +19,8 @@ const (
 // handlingView asks the officer before something is done.
 type handlingView struct {
 	Path, Number string
+	Back         string // the part of the case from which the officer comes
+	After        int    // how many identifiers come before that
 	Do           string
 	Heading      string
 	Count        string
@@ -99,7 +101,7 @@ func (s *site) handlingView(r *http.Request, v visitor, id casefile.CaseID) (han
 		return handlingView{}, errNoneTicked
 	}
 	view := handlingView{
-		Path: casePath(id), Number: f.Number, Do: r.PostForm.Get("do"), All: r.PostForm.Get("all") != "",
+		Path: casePath(id), Number: f.Number, Back: partPath(id, afterIn(r)), After: afterIn(r), Do: r.PostForm.Get("do"), All: r.PostForm.Get("all") != "",
 		Count: pages.Many(len(chosen), "identifier", "identifiers"),
 	}
 	switch view.Do {
@@ -146,7 +148,7 @@ func (s *site) handle(w http.ResponseWriter, r *http.Request, v visitor) error {
 	if err != nil {
 		return s.handlingAgain(w, r, v, id, err)
 	}
-	return goTo(w, r, casePath(id))
+	return goTo(w, r, partPath(id, afterIn(r)))
 }
 
 func (s *site) carryOut(w http.ResponseWriter, r *http.Request, v visitor, id casefile.CaseID, chosen []identifier.Identifier) error {

@@ -231,10 +231,16 @@ func TestALargeCaseIsShownInPartsAndHandledWhole(t *testing.T) {
 	if seen != n {
 		t.Errorf("the pages show %d identifiers, want %d", seen, n)
 	}
-	says(t, b.get("/cases/1?after=1000"), "1,001 to 1,007 are on this page", "/cases/1?after=500#held")
+	says(t, b.get("/cases/1?after=1000"), "1,001 to 1,007 are on this page", "/cases/1?after=500#held", "/cases/1/handling?after=1000#held")
 	for _, path := range []string{"/cases/1?after=-1", "/cases/1?after=x", "/cases/1?after=99999999999999999999", "/cases/1?after=1007"} {
 		says(t, b.get(path), "1 to 500 are on this page")
 	}
+	keys := b.keys()
+	says(t, b.post("/cases/1/handling?after=1000", url.Values{"do": {"withdraw"}, "id": keys[n-1:]}), "/cases/1/handled?after=1000", `href="/cases/1?after=1000"`)
+	if got := b.post("/cases/1/handled?after=1000", url.Values{"do": {"withdraw"}, "id": keys[n-1:]}); got.path != "/cases/1?after=1000" {
+		t.Errorf("after the last part was handled: %s, want that part", got.path)
+	}
+	says(t, b.post("/cases/1/handling?after=500", url.Values{"do": {"withdraw"}}), "No identifier is ticked.", "501 to 1,000 are on this page")
 	says(t, b.post("/cases/1/handling", url.Values{"do": {"share"}, "all": {"1"}}), "Change who may learn of 1,007 identifiers", "and 987 more")
 	says(t, b.post("/cases/1/handled", url.Values{"do": {"share"}, "all": {"1"}, "who": {"watch"}}), "Changed who may learn of 1,007 identifiers.")
 	if page := b.get("/cases/1?after=1000"); strings.Count(page.body, "Nobody: only watched<span") != 7 {
@@ -281,9 +287,11 @@ func TestNoMatchSaysWhoHasComparedWhatTheCaseAnnounces(t *testing.T) {
 		{Agency: boulder, Generation: 1, Number: 1300, At: w.clock(), Signed: true, Complete: true},
 		{Agency: cheyenne},
 	}}
-	says(t, b.get("/cases/1"), "1 of 2 members have compared everything that this case announces.", "Boulder County Sheriff: up to entry 1,300, today, 11:14, signed.", "Cheyenne Police: has not said so far.")
+	says(t, b.get("/cases/1"), "1 of 2 members to whom this case is announced compared all of it so far.", "Boulder County Sheriff: up to entry 1,300, today, 11:14, signed.", "Cheyenne Police: has not said so far.")
 	w.covers.coverage.Members[1] = desk.Covered{Agency: cheyenne, Number: 310, At: w.clock().Add(-24 * time.Hour)}
-	says(t, b.get("/cases/1/alerts"), "Cheyenne Police: up to entry 310 of 1,204, 23 Nov 2026, 11:14.", "/cases/1/certificate")
+	says(t, b.get("/cases/1/alerts"), "Cheyenne Police: up to entry 310, 23 Nov 2026, 11:14.", "/cases/1/certificate")
+	w.covers.coverage.Members[0] = desk.Covered{Agency: boulder, Number: 1300, Complete: true} // as acknowledged, without a receipt
+	says(t, b.get("/cases/1"), "Boulder County Sheriff: up to entry 1,300.")
 	for range 40 {
 		w.covers.coverage.Members = append(w.covers.coverage.Members, desk.Covered{Agency: cheyenne})
 	}

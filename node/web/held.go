@@ -13,6 +13,7 @@ import (
 // heldView is what a case holds, a page of it.
 type heldView struct {
 	Path     string
+	After    int // how many come before this page
 	Lines    []holdingLine
 	Total    string
 	Part     string // which of them are shown, where that is not all
@@ -41,10 +42,12 @@ func (s *site) heldView(r *http.Request, v visitor, f desk.CaseFile, o desk.Outs
 	view := heldView{
 		Path: casePath(f.ID), Total: pages.Many(f.Total, "identifier", "identifiers"), MayPurge: desk.MayPurge(v.Officer, f.Case),
 	}
-	after := 0
-	if n, err := strconv.Atoi(r.URL.Query().Get("after")); err == nil && n > 0 && n < f.Total {
-		after = n
-		if f, err = s.desk.Holdings(v.Officer, f.ID, after); err != nil {
+	if n := afterIn(r); n < f.Total {
+		view.After = n
+	}
+	if view.After > 0 {
+		var err error
+		if f, err = s.desk.Holdings(v.Officer, f.ID, view.After); err != nil {
 			return view, err
 		}
 	}
@@ -66,21 +69,35 @@ func (s *site) heldView(r *http.Request, v visitor, f desk.CaseFile, o desk.Outs
 	if waiting > 0 {
 		view.Waiting = pages.Grouped(waiting)
 	}
+	end := view.After + len(f.Holdings)
 	if len(f.Holdings) < f.Total {
-		view.Part = pages.Grouped(after+1) + " to " + pages.Grouped(after+len(f.Holdings))
+		view.Part = pages.Grouped(view.After+1) + " to " + pages.Grouped(end)
 	}
-	if after > 0 {
-		view.Earlier = view.from(after - desk.ShownHoldings)
+	if view.After > 0 {
+		view.Earlier = partPath(f.ID, view.After-desk.ShownHoldings)
 	}
-	if after+len(f.Holdings) < f.Total {
-		view.Later = view.from(after + len(f.Holdings))
+	if end < f.Total {
+		view.Later = partPath(f.ID, end)
 	}
 	return view, nil
 }
 
-// from is the address of the page that begins after so many.
-func (view heldView) from(after int) string {
-	return fmt.Sprintf("%s?after=%d#held", view.Path, max(after, 0))
+// afterIn reads which page of what a case holds an address is about. What is no
+// number is the first.
+func afterIn(r *http.Request) int {
+	n, err := strconv.Atoi(r.URL.Query().Get("after"))
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
+}
+
+// partPath is the address of the page of a case that begins after so many.
+func partPath(id casefile.CaseID, after int) string {
+	if after <= 0 {
+		return casePath(id)
+	}
+	return fmt.Sprintf("%s?after=%d", casePath(id), after)
 }
 
 func (s *site) holding(h casefile.Holding, o desk.Outstanding) (holdingLine, error) {
