@@ -77,10 +77,14 @@ func (b *buffers) readFrame(r io.Reader, m proto.Message, limit int) error {
 // readBody takes memory as the body arrives, not as it was announced.
 func (b *buffers) readBody(r io.Reader, m proto.Message, size int) error {
 	body := make([]byte, min(size, frameFirst))
+	var scratch []byte
 	n, err := io.ReadFull(r, body)
 	if err == nil && size > frameFirst {
 		lent := b.get()
 		defer b.put(lent)
+		check := b.get()
+		defer b.put(check)
+		scratch = check[:0]
 		body = append(lent[:0], body...)
 		for err == nil && len(body) < size {
 			had := len(body)
@@ -96,5 +100,5 @@ func (b *buffers) readBody(r io.Reader, m proto.Message, size int) error {
 		}
 		return fmt.Errorf("read frame of %d bytes after %d: %w", size, n, err)
 	}
-	return wire.Unmarshal(body, m)
+	return wire.UnmarshalIn(scratch, body, m)
 }

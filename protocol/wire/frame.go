@@ -75,11 +75,15 @@ func Marshal(m proto.Message) ([]byte, error) {
 // Unmarshal parses b into m and refuses whatever Marshal would not have
 // written: unknown fields, repeated or reordered ones, overlong numbers. So a
 // signature over the bytes is a signature over the meaning.
-func Unmarshal(b []byte, m proto.Message) error {
+func Unmarshal(b []byte, m proto.Message) error { return UnmarshalIn(nil, b, m) }
+
+// UnmarshalIn is Unmarshal with memory for its check: as much as b, or the
+// check takes its own.
+func UnmarshalIn(scratch, b []byte, m proto.Message) error {
 	if err := proto.Unmarshal(b, m); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotCanonical, err)
 	}
-	again, err := Marshal(m)
+	again, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(scratch[:0], m)
 	if err != nil || !bytes.Equal(again, b) || hasUnknown(m.ProtoReflect()) {
 		return ErrNotCanonical
 	}
