@@ -20,7 +20,7 @@ func AskReceipts(ctx context.Context, open Opener, self directory.AgencyID, read
 	defer s.Reset(wire.CodeNone)
 	stop := context.AfterFunc(ctx, func() { s.Reset(wire.CodeNone) })
 	defer stop()
-	if err := s.Send(&wire.ReceiptsRequest{}); err != nil {
+	if err := s.CloseWrite(); err != nil {
 		return nil, err
 	}
 	var m wire.ReceiptsResponse
@@ -42,10 +42,6 @@ func AskReceipts(ctx context.Context, open Opener, self directory.AgencyID, read
 // Receipts answers an author that asks how far its feeds are compared here: what is
 // not held yet is fetched, and then sign says how far everything is.
 func (fs *Followers) Receipts(ctx context.Context, author directory.Agency, s *link.Stream, sign func() ([]feed.Receipt, error)) error {
-	var m wire.ReceiptsRequest
-	if err := s.Receive(&m); err != nil {
-		return err
-	}
 	if !fs.connected(author.ID) {
 		if _, err := fs.Pull(ctx, author.Key, author); err != nil {
 			fs.slog.Info("feed not fetched before its receipt", "agency", author.ID, "cause", err)
