@@ -311,8 +311,12 @@ func TestIdentifiersAreHandledInABrowser(t *testing.T) {
 	c.saves(tip+" c@example.org https://example.com/"+strings.Repeat("a-long-path-without-a-break", 12), nil)
 	b := browser.Open(t)
 	signIn(w, b)
-	b.Size(1280, 1800) // so that the buttons lie over no row
 	b.Page(w.url + "/cases/1")
+	b.Size(390, 844)
+	if got := browser.Value[float64](b, `document.querySelector(".pick input").offsetWidth`); got < 24 {
+		t.Errorf("on a telephone a tick is %v pixels wide, want at least 24", got)
+	}
+	b.Size(1280, 1800) // so that the buttons lie over no row
 	sticky := `getComputedStyle(document.querySelector(".choose .bottom")).position`
 	b.AwaitValue(sticky, "static")
 	b.Click("tbody tr:nth-child(1) .pick input")
