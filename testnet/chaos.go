@@ -61,7 +61,6 @@ type chaos struct {
 	group     []directory.AgencyID
 	renewing  bool
 	liar      *Agency
-
 }
 
 // counts are what a round's line says.

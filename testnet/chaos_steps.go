@@ -118,7 +118,7 @@ func (c *chaos) enter(ctx context.Context) error {
 	}
 	c.say("%s enters %s into case %d, for %s", a.ID, strings.Join(text, " "), id, handlingText(to))
 	c.counts.entered += len(list)
-	_, err := a.Enters(ctx, chaosOfficer, id, strings.Join(text, " "), to)
+	_, err := a.Shares(ctx, chaosOfficer, id, to, strings.Join(text, " "))
 	for _, n := range list {
 		h := holding{directory.AgencyID(a.ID), id, personKey(n)}
 		if _, held := c.ledger.acknowledged[h]; !held && !refused(err) {

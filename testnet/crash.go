@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"interlock/node/casefile"
 	"interlock/node/store"
 )
 
@@ -53,7 +54,7 @@ func inUpkeep() bool {
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	for {
 		f, more := frames.Next()
-		if strings.Contains(f.Function, "pebble") && strings.Contains(f.Function, "(*versionSet)") {
+		if strings.Contains(f.Function, "pebble") && strings.Contains(f.Function, "(*versionSet).UpdateVersionLocked") {
 			return true
 		}
 		if !more {
@@ -88,6 +89,10 @@ func (a *Agency) Kill() error {
 	a.fate.dead.Store(true)
 	n := a.node
 	a.node = nil
+	// A store that a write has failed in leaves its folder as it is.
+	if _, err := n.Desk().OpenCase(chaosOfficer, casefile.NewCase{Number: "never"}); err == nil {
+		return fmt.Errorf("kill %s: its disk took a write", a.ID)
+	}
 	if err := n.Close(); err != nil && !errors.Is(err, store.ErrDisk) && !errors.Is(err, errKilled) {
 		return fmt.Errorf("kill %s: %w", a.ID, err)
 	}

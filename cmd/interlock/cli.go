@@ -15,6 +15,7 @@ type cli struct {
 	Node     nodeCmd     `cmd:"" help:"Run an agency's node."`
 	Registry registryCmd `cmd:"" help:"Run a registry server, and decide as its operator."`
 	Audit    auditCmd    `cmd:"" help:"Verify the registry's record offline."`
+	Testnet  testnetCmd  `cmd:"" help:"Try a whole network on this machine: under faults, and for speed."`
 	Help     helpCmd     `cmd:"" help:"Show help for a command, for example: interlock help node run."`
 }
 

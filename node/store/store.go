@@ -171,7 +171,8 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	if s.failed != nil {
-		return errors.Join(s.failed, s.lock.Close())
+		// Pebble holds the lock as well, and cannot let go of it.
+		return errors.Join(s.failed, s.lock.Close(), s.lock.Close())
 	}
 	s.failed = errClosed
 	return errors.Join(s.db.Close(), s.lock.Close())
