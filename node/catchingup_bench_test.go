@@ -32,7 +32,7 @@ import (
 
 const (
 	caughtUpOn = 1_000_000 // entries of the other's feed
-	ownBefore  = 10_000  // identifiers that the new member has
+	ownBefore  = 10_000    // identifiers that the new member has
 	inCommon   = 100
 )
 

@@ -42,6 +42,8 @@ type Flow struct {
 	raised    func([]alert.Alert) // after they are on the disk
 	silent    atomic.Bool         // the registry gave no tokens when last asked
 
+	matching []directory.AgencyID // members that we match with; nil to read them; owned by the writing transaction
+
 	changes  changes       // of the feeds held here
 	waiting  chan struct{} // receives, without blocking, when something waits for its token
 	joined   chan struct{} // receives, without blocking, when a member must be derived

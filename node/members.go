@@ -97,6 +97,7 @@ func (f *Flow) admit(tx *store.Tx, id directory.AgencyID, active bool, until cas
 			return err
 		}
 	}
+	f.matching = nil
 	return tx.PutMember(m)
 }
 

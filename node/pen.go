@@ -350,16 +350,24 @@ func (p *pen) close() error {
 	return nil
 }
 
-// active are the members that we match with.
+// active are the members that we match with. They are read once, and again after a
+// transaction that may have changed who they are.
 func (p *pen) active() ([]directory.AgencyID, error) {
+	if p.f.matching != nil {
+		return p.f.matching, nil
+	}
 	members, err := p.tx.Members()
+	if err != nil {
+		return nil, err
+	}
 	list := []directory.AgencyID{}
 	for _, m := range members {
 		if m.Active {
 			list = append(list, m.Agency)
 		}
 	}
-	return list, err
+	p.f.matching = list
+	return list, nil
 }
 
 // wipe erases the keys that were looked with.

@@ -1,0 +1,95 @@
+package match_test
+
+import (
+	"encoding/binary"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"interlock/crypto/token"
+	"interlock/node/casefile"
+	"interlock/node/match"
+	"interlock/node/store"
+	"interlock/protocol/feed"
+)
+
+// held is how many identifiers of our own an entry is looked up among.
+var held = []struct {
+	n    int
+	name string
+}{{10_000, "ten-thousand"}, {100_000, "hundred-thousand"}, {1_000_000, "million"}}
+
+const inTurn = 2_000
+
+// BenchmarkOneArrivingEntry looks entries up one by one, each in a view of its own,
+// as they arrive: among ten thousand, a hundred thousand and a million identifiers
+// in turns. Nearly all entries that arrive meet nothing, and so do these.
+func BenchmarkOneArrivingEntry(b *testing.B) {
+	random := rand.NewChaCha8([32]byte{1})
+	stores := make([]*store.Store, len(held))
+	for i, h := range held {
+		stores[i] = expecting(b, random, h.n)
+		lookUp(b, stores[i], random) // into the cache
+	}
+	spent := make([]time.Duration, len(held))
+	for b.Loop() {
+		for i := range held {
+			spent[i] += lookUp(b, stores[i], random)
+		}
+	}
+	for i, h := range held {
+		b.ReportMetric(float64(spent[i].Nanoseconds())/float64(b.N*inTurn), h.name+"-ns/entry")
+	}
+}
+
+// expecting is a store with so many tags that are expected of one member.
+func expecting(b *testing.B, random *rand.ChaCha8, n int) *store.Store {
+	b.Helper()
+	s, err := store.Open(store.Options{Dir: filepath.Join(b.TempDir(), "store"), Key: [32]byte{1}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	list := make([]store.Expectation, n)
+	for i := range list {
+		list[i] = store.Expectation{Tag: randomTag(random), ID: casefile.IdentifierID(i + 1)}
+	}
+	if err := s.IngestExpected("denver-pd", 1, list, func(*store.Tx) error { return nil }); err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+func lookUp(b *testing.B, s *store.Store, random *rand.ChaCha8) time.Duration {
+	b.Helper()
+	open := func(id casefile.IdentifierID, _ token.Epoch) (match.Own, error) {
+		b.Fatalf("an entry met identifier %d", id)
+		return match.Own{}, nil
+	}
+	entries := make([]feed.Entry, inTurn)
+	for i := range entries {
+		entries[i] = feed.Entry{Number: uint64(i + 1), Kind: feed.Announce, Epoch: 1, Tag: randomTag(random)}
+	}
+	began := time.Now()
+	for i := range entries {
+		err := s.View(func(tx *store.Tx) error {
+			return match.Arrived(tx, feed.ID{Author: "denver-pd"}, 1, entries[i:i+1], open, began)
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(began)
+}
+
+func randomTag(r *rand.ChaCha8) (t token.Tag) {
+	binary.LittleEndian.PutUint64(t[:], r.Uint64())
+	binary.LittleEndian.PutUint64(t[8:], r.Uint64())
+	return t
+}
