@@ -121,8 +121,11 @@ func (s *Spread) Check(from wire.Peer, b []byte) link.Verdict {
 	if !ok {
 		return link.Ignore // perhaps a directory that is still to come
 	}
-	if newer := s.isNews(h.Author, h.Position); !newer {
-		return s.old(author, h)
+	if s.forks(author, h) {
+		return link.Accept // everybody should hear of it
+	}
+	if !s.isNews(h.Author, h.Position) {
+		return link.Ignore
 	}
 	if !h.Verified(author.Key) {
 		return link.Ignore // perhaps under a key that is still to come
@@ -135,10 +138,8 @@ func (s *Spread) Check(from wire.Peer, b []byte) link.Verdict {
 	return link.Accept
 }
 
-// old judges a head that is not news: it is worth telling only if it proves that
-// its author forked.
-func (s *Spread) old(author directory.Agency, h feed.Head) link.Verdict {
-	forks := false
+// forks reports whether a head proves that its author forked, and keeps the proof.
+func (s *Spread) forks(author directory.Agency, h feed.Head) (forks bool) {
 	err := Judge(s.Followers.sink, author, h, func(first, second feed.Head) error {
 		forks = true
 		return s.Followers.forked(first, second)
@@ -146,10 +147,7 @@ func (s *Spread) old(author directory.Agency, h feed.Head) link.Verdict {
 	if err != nil {
 		s.Log.Error("a head could not be compared", "cause", err)
 	}
-	if forks {
-		return link.Accept
-	}
-	return link.Ignore
+	return forks
 }
 
 func (s *Spread) author(id directory.AgencyID) (directory.Agency, bool) {
