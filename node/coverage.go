@@ -1,19 +1,16 @@
 package node
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
-	"slices"
-	"strings"
 	"time"
 
 	"interlock/node/casefile"
+	"interlock/node/certificate"
 	"interlock/node/desk"
 	"interlock/node/store"
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
-	"interlock/protocol/wire"
 )
 
 // announced is the highest number of a case's announcements in each of our feeds.
@@ -110,67 +107,44 @@ func (n *Node) Coverage(c casefile.CaseID) (desk.Coverage, error) {
 	return out, nil
 }
 
-// certificate is a coverage certificate as a file. Whoever has the network's file
-// can verify it: the directory is signed by the registry's servers and names the
-// members' keys, which sign the receipts.
-type certificate struct {
-	Agency    directory.AgencyID
-	Case      string // the pointer by which other agencies know it
-	Made      time.Time
-	Entries   []certifiedFeed
-	Receipts  [][]byte             // of members that have compared all of it, each a Receipt message
-	Missing   []directory.AgencyID // members of the audiences without such a receipt
-	Directory []byte               // a SignedDirectory message
-}
-
-type certifiedFeed struct {
-	Audience directory.Audience
-	Number   uint64 // of the case's last announcement there
-}
-
 // Certificate is the coverage of a case with the members' signatures.
 func (n *Node) Certificate(c casefile.CaseID) ([]byte, error) {
 	by, _, err := n.coverageOf(c)
 	if err != nil {
 		return nil, err
 	}
-	cert := certificate{Agency: n.agency.ID, Made: time.Now().UTC().Truncate(time.Second), Missing: []directory.AgencyID{}}
+	var pointer string
+	var entries []certificate.Entries
 	err = n.store.View(func(tx *store.Tx) error {
 		file, err := tx.Case(c)
-		cert.Case = file.Pointer.String()
 		if err != nil {
 			return err
 		}
+		pointer = file.Pointer.String()
 		up, err := announced(tx, c)
 		for a, number := range up {
-			cert.Entries = append(cert.Entries, certifiedFeed{a, number})
+			entries = append(entries, certificate.Entries{Audience: a, Number: number})
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(cert.Entries, func(a, b certifiedFeed) int { return strings.Compare(a.Audience.String(), b.Audience.String()) })
-	if cert.Directory, err = wire.Marshal(n.roster.Signed()); err != nil {
+	signed, d := n.roster.Signed(), n.roster.Directory()
+	if d == nil {
+		return nil, desk.ErrNotFound
+	}
+	var receipts []feed.Receipt
+	for _, m := range d.Active() {
+		for _, k := range by[m.ID] {
+			if k.signed {
+				receipts = append(receipts, k.receipt)
+			}
+		}
+	}
+	cert, err := certificate.New(n.agency.ID, pointer, time.Now(), entries, receipts, signed, d)
+	if err != nil {
 		return nil, err
 	}
-	d := n.roster.Directory()
-	for _, m := range d.Active() {
-		missing := false
-		for _, k := range by[m.ID] {
-			if !k.signed || k.receipt.Number < k.needs {
-				missing = true
-				continue
-			}
-			b, err := wire.Marshal(k.receipt.Message())
-			if err != nil {
-				return nil, err
-			}
-			cert.Receipts = append(cert.Receipts, b)
-		}
-		if missing {
-			cert.Missing = append(cert.Missing, m.ID)
-		}
-	}
-	return json.MarshalIndent(cert, "", "  ")
+	return cert.Encode()
 }

@@ -21,6 +21,8 @@ type auditCmd struct {
 	Verify  auditVerifyCmd  `cmd:"" help:"Verify an exported record: signatures, completeness, and that it continues what was verified before."`
 	Prove   auditProveCmd   `cmd:"" help:"Take one entry out of an exported record, with the proof that it is in it."`
 	Receipt auditReceiptCmd `cmd:"" help:"Verify such an entry without the rest of the record."`
+
+	Certificate auditCertificateCmd `cmd:"" help:"Verify the certificate of a case: which members have compared all that it announces."`
 }
 
 type auditVerifyCmd struct {
