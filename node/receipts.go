@@ -119,14 +119,19 @@ func (n *Node) serveReceipts(ctx context.Context, s *link.Stream) error {
 }
 
 // keepReceipts asks the members for receipts of what we announce, whenever our
-// feeds have grown and been quiet for a moment, and from time to time.
+// feeds have grown and been quiet for a moment, and from time to time. While one
+// could not be had it asks again, each time after twice as long.
 func (n *Node) keepReceipts() {
+	again := n.o.Pauses.Receipts
 	for n.ctx.Err() == nil {
-		changed := n.flow.Changed(n.agency.ID)
-		if err := n.AskReceipts(n.ctx); err != nil && n.ctx.Err() == nil {
+		changed, pause := n.flow.Changed(n.agency.ID), freshFor/2
+		if err := n.AskReceipts(n.ctx); err == nil {
+			again = n.o.Pauses.Receipts
+		} else if n.ctx.Err() == nil {
 			n.o.Log.Info("receipts are missing", "cause", err)
+			pause, again = again, min(2*again, pause)
 		}
-		if !n.wait(freshFor/2, changed) || !n.wait(n.o.Pauses.Receipts, nil) {
+		if !n.wait(pause, changed) || !n.wait(n.o.Pauses.Receipts, nil) {
 			return
 		}
 	}

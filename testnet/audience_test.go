@@ -311,8 +311,8 @@ func (o *outsider) comparesInVain(t *testing.T, denver, boulder *Agency) {
 	for _, to := range []*Agency{denver, boulder} {
 		var holdings wire.Holdings
 		var receipts wire.ReceiptsResponse
-		o.asks(t, to, wire.ProtocolHoldings, nil, &holdings)
-		o.asks(t, to, wire.ProtocolReceipts, &wire.ReceiptsRequest{}, &receipts)
+		o.asks(t, to, wire.ProtocolHoldings, &holdings)
+		o.asks(t, to, wire.ProtocolReceipts, &receipts)
 		for _, h := range holdings.Feeds {
 			if h.Author == denver.ID && (h.Number != everyone.Number || h.Generation != everyone.Generation) {
 				t.Errorf("%s says that it holds %d of denver's feed, want the %d that are for every member", to.ID, h.Number, everyone.Number)
@@ -326,14 +326,11 @@ func (o *outsider) comparesInVain(t *testing.T, denver, boulder *Agency) {
 	}
 }
 
-func (o *outsider) asks(t *testing.T, to *Agency, p wire.Protocol, question, answer proto.Message) {
+func (o *outsider) asks(t *testing.T, to *Agency, p wire.Protocol, answer proto.Message) {
 	t.Helper()
 	s, err := o.Open(t.Context(), to.Peer(), p)
-	if err == nil && question != nil {
-		err = s.Send(question)
-	}
 	if err == nil {
-		err = errors.Join(s.CloseWrite(), s.Receive(answer))
+		err = s.Receive(answer)
 	}
 	if err != nil {
 		t.Fatal(err)

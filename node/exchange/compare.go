@@ -35,9 +35,6 @@ func (s *Spread) Compare(ctx context.Context, with wire.Peer) error {
 	defer stream.Reset(wire.CodeNone)
 	stop := context.AfterFunc(ctx, func() { stream.Reset(wire.CodeNone) })
 	defer stop()
-	if err := stream.CloseWrite(); err != nil {
-		return err
-	}
 	var m wire.Holdings
 	if err := stream.Receive(&m); err != nil {
 		return err

@@ -20,9 +20,6 @@ func AskReceipts(ctx context.Context, open Opener, self directory.AgencyID, read
 	defer s.Reset(wire.CodeNone)
 	stop := context.AfterFunc(ctx, func() { s.Reset(wire.CodeNone) })
 	defer stop()
-	if err := s.CloseWrite(); err != nil {
-		return nil, err
-	}
 	var m wire.ReceiptsResponse
 	if err := s.Receive(&m); err != nil {
 		return nil, err
