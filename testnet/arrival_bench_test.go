@@ -63,7 +63,7 @@ func BenchmarkSavedToAlert(b *testing.B) {
 const warmUp = 20
 
 // saving has boulder hold many identifiers, and returns what makes the saving of
-// the nth of them at denver ready, and what tells that boulder's officer was alerted.
+// the nth of them into a case of its own at denver ready, and what tells that boulder's officer was alerted.
 func saving(b *testing.B, denver, boulder *Agency) (ready func(n int) (save func()), told <-chan struct{}) {
 	b.Helper()
 	var all []string
@@ -80,10 +80,6 @@ func saving(b *testing.B, denver, boulder *Agency) (ready func(n int) (save func
 	if err := boulder.net.Settle(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	ours, err := denver.Opens(okafor, "D-1", "")
-	if err != nil {
-		b.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(b.Context())
 	b.Cleanup(cancel)
 	lines, alerted := boulder.Node().Desk().Watch(ctx, okafor), make(chan struct{}, 1)
@@ -94,6 +90,10 @@ func saving(b *testing.B, denver, boulder *Agency) (ready func(n int) (save func
 	}()
 	return func(n int) func() {
 		d := denver.Node().Desk()
+		ours, err := denver.Opens(okafor, fmt.Sprintf("D-%d", n), "")
+		if err != nil {
+			b.Fatal(err)
+		}
 		draft, err := d.Draft(okafor, ours.ID, intake.Text("pasted text", all[n], "US"), "")
 		if err != nil {
 			b.Fatal(err)
