@@ -142,7 +142,7 @@ func (n *Node) Certificate(c casefile.CaseID) ([]byte, error) {
 			}
 		}
 	}
-	cert, err := certificate.New(n.agency.ID, pointer, time.Now(), entries, receipts, signed, d)
+	cert, err := certificate.New(n.agency.ID, n.keys.Signing, pointer, time.Now(), entries, receipts, signed, d)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -105,6 +104,8 @@ func (f *Flow) owes(reader directory.AgencyID) (owes bool, err error) {
 	return owes, err
 }
 
+var errBehind = errors.New("it has not all that we announce yet")
+
 // serveReceipts answers a member that asks how far its feeds are compared here.
 func (n *Node) serveReceipts(ctx context.Context, s *link.Stream) error {
 	d := n.roster.Directory()
@@ -182,5 +183,12 @@ func (n *Node) askReceipts(ctx context.Context, reader directory.Agency) error {
 	if err != nil {
 		return err
 	}
-	return n.flow.takeReceipts(reader.ID, slices.Clip(list))
+	if err := n.flow.takeReceipts(reader.ID, list); err != nil {
+		return err
+	}
+	owes, err := n.flow.owes(reader.ID)
+	if err == nil && owes {
+		err = errBehind
+	}
+	return err
 }

@@ -4,80 +4,28 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"interlock/node/casefile"
+	"interlock/node/certificate"
 	"interlock/node/desk"
 	"interlock/protocol/directory"
-	"interlock/protocol/feed"
 	"interlock/protocol/wire"
 )
 
-// certificate is a coverage certificate as whoever gets the file reads it.
-type certificate struct {
-	Agency  directory.AgencyID
-	Case    string
-	Entries []struct {
-		Audience directory.Audience
-		Number   uint64
+// verified is who has compared all, from the certificate and the file of the network
+// alone.
+func verified(c certificate.Certificate, network directory.Network) (readers []directory.AgencyID, err error) {
+	compared, _, err := c.Verify(network)
+	for _, m := range compared {
+		readers = append(readers, m.Agency.ID)
 	}
-	Receipts  [][]byte
-	Missing   []directory.AgencyID
-	Directory []byte
+	return readers, err
 }
 
-var errUncovered = errors.New("a member of the audience has no receipt, and is not said to be missing")
-
-// verify finds out who has compared the case, from the certificate and the file of
-// the network alone.
-func (c certificate) verify(network directory.Network) (readers []directory.AgencyID, err error) {
-	var signed wire.SignedDirectory
-	if err := wire.Unmarshal(c.Directory, &signed); err != nil {
-		return nil, err
-	}
-	d, err := network.Trust().Verify(&signed)
-	if err != nil {
-		return nil, err
-	}
-	type covers struct {
-		reader   directory.AgencyID
-		audience directory.Audience
-	}
-	until := map[covers]uint64{}
-	for _, b := range c.Receipts {
-		var m wire.Receipt
-		if err := wire.Unmarshal(b, &m); err != nil {
-			return nil, err
-		}
-		r, err := feed.ParseReceipt(&m)
-		if err != nil {
-			return nil, err
-		}
-		reader, ok := d.Agency(r.Reader)
-		if !ok || r.Author != c.Agency || !r.Verified(reader.Key) {
-			return nil, fmt.Errorf("receipt of %s: %w", r.Reader, feed.ErrForged)
-		}
-		until[covers{r.Reader, r.Audience}] = r.Number
-	}
-	for _, m := range d.Active() {
-		all := m.ID != c.Agency && len(c.Entries) > 0
-		for _, e := range c.Entries {
-			if e.Audience.Admits(d, c.Agency, m.ID) && until[covers{m.ID, e.Audience}] < e.Number {
-				all = false
-			}
-		}
-		if all {
-			readers = append(readers, m.ID)
-		} else if m.ID != c.Agency && !slices.Contains(c.Missing, m.ID) {
-			return nil, fmt.Errorf("%s: %w", m.ID, errUncovered)
-		}
-	}
-	return readers, nil
-}
-
-func certified(t *testing.T, a *Agency, c casefile.CaseID) (cert certificate) {
+func certified(t *testing.T, a *Agency, c casefile.CaseID) (cert certificate.Certificate) {
 	t.Helper()
 	b, err := a.Node().Certificate(c)
 	if err == nil {
@@ -122,7 +70,7 @@ func TestCoverageIsCompleteOnceAllHaveComparedAndNamesWhoHasNot(t *testing.T) {
 	shares(t, denver, d, toListed(t, "boulder-so"), "three@example.org")
 	awaitCovered(t, denver, d, "aurora-pd", "boulder-so")
 	cert := certified(t, denver, d)
-	readers, err := cert.verify(network)
+	readers, err := verified(cert, network)
 	if err != nil || len(readers) != 2 || len(cert.Missing) != 0 || len(cert.Receipts) != 3 {
 		t.Fatalf("%d receipts prove that %v have compared all, %v; missing %v", len(cert.Receipts), readers, err, cert.Missing)
 	}
@@ -132,12 +80,12 @@ func TestCoverageIsCompleteOnceAllHaveComparedAndNamesWhoHasNot(t *testing.T) {
 	shares(t, denver, d, shared, "four@example.org")
 	awaitCovered(t, denver, d, "aurora-pd")
 	cert = certified(t, denver, d)
-	readers, err = cert.verify(network)
+	readers, err = verified(cert, network)
 	if err != nil || !slices.Equal(readers, []directory.AgencyID{"aurora-pd"}) || !slices.Equal(cert.Missing, []directory.AgencyID{"boulder-so"}) {
 		t.Errorf("boulder is cut off: %v have compared all, %v; missing %v", readers, err, cert.Missing)
 	}
 	cert.Missing = nil
-	if _, err := cert.verify(network); !errors.Is(err, errUncovered) {
+	if _, err := verified(cert, network); !errors.Is(err, certificate.ErrNotProven) {
 		t.Errorf("a certificate that hides who is missing: %v", err)
 	}
 
@@ -150,9 +98,9 @@ func TestCoverageIsCompleteOnceAllHaveComparedAndNamesWhoHasNot(t *testing.T) {
 
 // altered turns every byte of the receipts and of the directory, one at a time:
 // none of these certificates proves what the true one does.
-func altered(t *testing.T, cert certificate, network directory.Network) {
+func altered(t *testing.T, cert certificate.Certificate, network directory.Network) {
 	t.Helper()
-	want, err := cert.verify(network)
+	want, err := verified(cert, network)
 	if err != nil || len(want) != 2 {
 		t.Fatalf("the true certificate: %v, %v", want, err)
 	}
@@ -160,7 +108,7 @@ func altered(t *testing.T, cert certificate, network directory.Network) {
 		t.Helper()
 		for i := 0; i < len(of); i += step {
 			of[i] ^= 1
-			if got, err := cert.verify(network); err == nil && len(got) >= len(want) {
+			if got, err := verified(cert, network); err == nil && len(got) >= len(want) {
 				t.Errorf("byte %d of %d altered, and it proves the same", i, len(of))
 			}
 			of[i] ^= 1
@@ -174,8 +122,17 @@ func altered(t *testing.T, cert certificate, network directory.Network) {
 		t.Fatal(err)
 	}
 	signed(cert.Directory[:len(m.Directory)], 97) // where the directory lies, before its signatures
-	cert.Entries[0].Number += 1000
-	if _, err := cert.verify(network); !errors.Is(err, errUncovered) {
-		t.Errorf("a certificate of more than was compared: %v", err)
+	for name, alter := range map[string]func(*certificate.Certificate){
+		"of more entries":  func(c *certificate.Certificate) { c.Entries[0].Number += 1000 },
+		"of fewer entries": func(c *certificate.Certificate) { c.Entries[0].Number-- },
+		"of another case":  func(c *certificate.Certificate) { c.Case = "00" },
+		"of another time":  func(c *certificate.Certificate) { c.Made = c.Made.Add(time.Hour) },
+	} {
+		other := cert
+		other.Entries = slices.Clone(cert.Entries)
+		alter(&other)
+		if _, err := verified(other, network); !errors.Is(err, certificate.ErrNotProven) {
+			t.Errorf("a certificate %s: %v", name, err)
+		}
 	}
 }

@@ -26,6 +26,8 @@ const (
 	ContextSuccession Context = "interlock key succession v1"
 	// ContextReceipt signs how far a member has compared another's feed.
 	ContextReceipt Context = "interlock receipt v1"
+	// ContextCertificate signs what a case announces and who has compared it.
+	ContextCertificate Context = "interlock coverage certificate v1"
 	// ContextServer signs what a registry server says in the replicated log.
 	ContextServer Context = "interlock registry server v1"
 )

@@ -10,6 +10,7 @@ package certificate
 
 import (
 	"cmp"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"interlock/crypto/vault"
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
 	"interlock/protocol/wire"
@@ -37,6 +39,7 @@ type Certificate struct {
 	Receipts  [][]byte             // each a Receipt message
 	Missing   []directory.AgencyID // members of the audiences without receipts of all of it
 	Directory []byte               // a SignedDirectory message
+	Signature []byte               // by the agency, over the JSON of the rest
 }
 
 // Entries is up to which entry of one of the agency's feeds the case announces.
@@ -46,8 +49,8 @@ type Entries struct {
 }
 
 // New returns a certificate of what receipts say, under the directory d as it was
-// signed.
-func New(agency directory.AgencyID, pointer string, made time.Time, entries []Entries, receipts []feed.Receipt, signed *wire.SignedDirectory, d *directory.Directory) (Certificate, error) {
+// signed, signed by the agency.
+func New(agency directory.AgencyID, key ed25519.PrivateKey, pointer string, made time.Time, entries []Entries, receipts []feed.Receipt, signed *wire.SignedDirectory, d *directory.Directory) (Certificate, error) {
 	c := Certificate{Agency: agency, Case: pointer, Made: made.UTC().Truncate(time.Second), Entries: slices.Clone(entries)}
 	slices.SortFunc(c.Entries, func(a, b Entries) int { return strings.Compare(a.Audience.String(), b.Audience.String()) })
 	_, c.Missing = c.compare(d, receipts)
@@ -59,8 +62,21 @@ func New(agency directory.AgencyID, pointer string, made time.Time, entries []En
 		c.Receipts = append(c.Receipts, b)
 	}
 	var err error
-	c.Directory, err = wire.Marshal(signed)
-	return c, err
+	if c.Directory, err = wire.Marshal(signed); err != nil {
+		return c, err
+	}
+	b, err := c.signed()
+	if err != nil {
+		return c, err
+	}
+	c.Signature = vault.Sign(key, vault.ContextCertificate, b)
+	return c, nil
+}
+
+// signed is what the agency's signature covers.
+func (c Certificate) signed() ([]byte, error) {
+	c.Signature = nil
+	return json.Marshal(c)
 }
 
 // Encode returns the certificate as a file.
@@ -93,6 +109,11 @@ func (c Certificate) Verify(network directory.Network) (compared []Compared, mis
 	d, err := network.Trust().Verify(&signed)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: directory: %w", ErrNotProven, err)
+	}
+	author, ok := d.Agency(c.Agency)
+	b, err := c.signed()
+	if err != nil || !ok || !vault.Verify(author.Key.Key(), vault.ContextCertificate, b, c.Signature) {
+		return nil, nil, fmt.Errorf("%w: signature of %s", ErrNotProven, c.Agency)
 	}
 	var receipts []feed.Receipt
 	for _, b := range c.Receipts {
