@@ -19,7 +19,7 @@ type Turmoil struct {
 	Seed   uint64        // of every choice
 	Rounds int           // 0 for no limit
 	For    time.Duration // no round begins after so long; 0 for no limit
-	Liar   bool          // one agency more, which lies from the second round on
+	Liar   bool          // one agency more, which lies
 }
 
 // Broken is an invariant that did not hold, with what was done before.
@@ -60,7 +60,9 @@ type chaos struct {
 	suspended *Agency
 	group     []directory.AgencyID
 	renewing  bool
-	liar      *Agency
+	liar      *Agency // nil for none
+	lying     *Liar   // nil before and after it lies
+	convicted bool    // it has shown two histories
 }
 
 // counts are what a round's line says.
@@ -116,6 +118,9 @@ func (c *chaos) end() error {
 	for a := range c.armed {
 		errs = append(errs, a.Kill())
 	}
+	if c.lying != nil {
+		errs = append(errs, c.lying.Close())
+	}
 	return errors.Join(append(errs, c.Net.Close())...)
 }
 
@@ -130,7 +135,10 @@ func (c *chaos) prepare(ctx context.Context) error {
 	}
 	c.group = ids(c.honest()[:2])
 	c.ledger.composes(frontRange, c.group)
-	return c.Groups(ctx, c.groups())
+	if err := c.Groups(ctx, c.groups()); err != nil || c.liar == nil {
+		return err
+	}
+	return c.corrupt(ctx)
 }
 
 var chaosOfficer = casefile.Officer{Name: "m.okafor", Role: casefile.Investigator}
@@ -162,6 +170,7 @@ func (c *chaos) say(format string, args ...any) {
 func (c *chaos) play(ctx context.Context) error {
 	c.counts = counts{}
 	began := time.Now()
+	c.lie()
 	for range stepsInRound {
 		if err := c.step(ctx); err != nil {
 			return err
@@ -221,7 +230,7 @@ func (c *chaos) heal(ctx context.Context) error {
 	}
 	clear(c.armed)
 	for _, a := range c.Agencies() {
-		if a.Node() == nil {
+		if a.Node() == nil && a != c.liar {
 			if err := a.Start(); err != nil {
 				return err
 			}
@@ -237,6 +246,9 @@ func (c *chaos) heal(ctx context.Context) error {
 		if err := c.AwaitDirectory(ctx, func(d *directory.Directory) bool { return len(d.Epochs) == 2 }); err != nil {
 			return err
 		}
+	}
+	if err := c.convict(ctx); err != nil {
+		return err
 	}
 	if err := c.AwaitTaken(ctx); err != nil {
 		return err

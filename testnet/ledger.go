@@ -32,12 +32,13 @@ type ledger struct {
 	possible     map[holding]map[casefile.Sharing]bool
 	groups       map[string][][]directory.AgencyID // by name: how it was composed
 	alerted      map[ground]bool                   // when it was settled last
+	always       map[holding]casefile.Sharing      // of who is not audited, and stays as it is
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		acknowledged: map[holding]casefile.Sharing{}, unsure: map[holding]bool{},
-		possible: map[holding]map[casefile.Sharing]bool{}, groups: map[string][][]directory.AgencyID{}, alerted: map[ground]bool{},
+		possible: map[holding]map[casefile.Sharing]bool{}, groups: map[string][][]directory.AgencyID{}, alerted: map[ground]bool{}, always: map[holding]casefile.Sharing{},
 	}
 }
 
@@ -134,8 +135,10 @@ func (l *ledger) begin(now map[holding]casefile.Sharing, alerted map[ground]bool
 	l.acknowledged, l.alerted = now, alerted
 	clear(l.unsure)
 	clear(l.possible)
-	for h, s := range now {
-		l.asks(h, s)
+	for _, holdings := range []map[holding]casefile.Sharing{now, l.always} {
+		for h, s := range holdings {
+			l.asks(h, s)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"math/bits"
 	"math/rand/v2"
@@ -31,8 +32,8 @@ type Spread struct {
 	SpreadOptions
 
 	mu     sync.Mutex
-	told   map[directory.AgencyID]feed.Position // owned by mu; the newest head that gossip told of
-	wanted map[directory.AgencyID]*want         // owned by mu
+	told   map[directory.AgencyID]feed.Head // owned by mu; the newest head that gossip told of
+	wanted map[directory.AgencyID]*want     // owned by mu
 	queue  chan directory.AgencyID
 }
 
@@ -71,7 +72,7 @@ const (
 // NewSpread spreads nothing yet; Run does.
 func NewSpread(o SpreadOptions) *Spread {
 	return &Spread{
-		SpreadOptions: o, told: map[directory.AgencyID]feed.Position{}, wanted: map[directory.AgencyID]*want{},
+		SpreadOptions: o, told: map[directory.AgencyID]feed.Head{}, wanted: map[directory.AgencyID]*want{},
 		queue: make(chan directory.AgencyID, directory.MaxAgencies),
 	}
 }
@@ -132,18 +133,26 @@ func (s *Spread) Check(from wire.Peer, b []byte) link.Verdict {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if less(s.told[h.Author], h.Position) {
-		s.told[h.Author] = h.Position
+	if less(s.told[h.Author].Position, h.Position) {
+		s.told[h.Author] = h
 	}
 	return link.Accept
 }
 
-// forks reports whether a head proves that its author forked, and keeps the proof.
+// forks reports whether a head proves that its author forked, and keeps the proof:
+// beside what is held, or beside the newest head that gossip told of.
 func (s *Spread) forks(author directory.Agency, h feed.Head) (forks bool) {
-	err := Judge(s.Followers.sink, author, h, func(first, second feed.Head) error {
+	keep := func(first, second feed.Head) error {
 		forks = true
 		return s.Followers.forked(first, second)
-	})
+	}
+	err := Judge(s.Followers.sink, author, h, keep)
+	s.mu.Lock()
+	told := s.told[author.ID]
+	s.mu.Unlock()
+	if !forks && told.Conflicts(h) && told.Verified(author.Key) && h.Verified(author.Key) {
+		err = errors.Join(err, keep(told, h))
+	}
 	if err != nil {
 		s.Log.Error("a head could not be compared", "cause", err)
 	}
@@ -162,14 +171,14 @@ func (s *Spread) author(id directory.AgencyID) (directory.Agency, bool) {
 func (s *Spread) isNews(author directory.AgencyID, at feed.Position) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return less(s.told[author], at)
+	return less(s.told[author].Position, at)
 }
 
 // Told is the newest position of a feed that gossip told of.
 func (s *Spread) Told(author directory.AgencyID) feed.Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.told[author]
+	return s.told[author].Position
 }
 
 func less(a, b feed.Position) bool {

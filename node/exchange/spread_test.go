@@ -175,6 +175,31 @@ func TestAHeadThatIsNotTrueGoesNoFurther(t *testing.T) {
 	}
 }
 
+// TestTwoHeadsByGossipProveAFork: also where neither's entries have come yet.
+func TestTwoHeadsByGossipProveAFork(t *testing.T) {
+	tn := newTown(t, "aurora-pd", "boulder-so", "denver-pd")
+	aurora, boulder, denver := tn.members["aurora-pd"], tn.members["boulder-so"], tn.members["denver-pd"]
+	id := aurora.writes(directory.Everyone, 7)
+	s := denver.spread()
+	first := aurora.last(id)
+	second := first.Position
+	second.Hash[0]++
+	fork := feed.Sign(id, aurora.key, second)
+	for name, h := range map[string]feed.Head{"the first": first, "one by another's key": feed.Sign(id, boulder.key, second)} {
+		s.Check(boulder.agency.Key, told(t, h))
+		if len(denver.forks) != 0 {
+			t.Fatalf("%s is taken for proof of a fork", name)
+		}
+	}
+	s.Check(boulder.agency.Key, told(t, first))
+	if got := s.Check(boulder.agency.Key, told(t, fork)); got != link.Accept {
+		t.Errorf("proof of a fork is judged %d, want that everybody hears of it", got)
+	}
+	if proof := <-denver.forks; proof[0].Hash != first.Hash || proof[1].Hash != fork.Hash {
+		t.Error("the proof is not of the two heads")
+	}
+}
+
 // TestAListedReaderFetchesBeforeItSigns: it is no neighbour, and learns of the feed
 // by being asked.
 func TestAListedReaderFetchesBeforeItSigns(t *testing.T) {
