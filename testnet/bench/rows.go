@@ -147,6 +147,11 @@ func suites() []suite {
 			rows:  growing("30", "100", "300", "1000"),
 		},
 		{
+			title: "One head told in a growing network", dir: "node/exchange", bench: "^BenchmarkAHeadIsTold$", time: "2x", once: true,
+			about: "Gossip of the head of a feed, until every member has verified it: real links, to as many members as in a large network, and no store. Per node; bytes are those that come over its links, and memory is a node's with its links. The reference is the same among 10 nodes.",
+			rows:  told("30", "100", "300"),
+		},
+		{
 			title: "One identifier more", dir: "node", bench: "^BenchmarkAddingOne$", time: "20x",
 			about: "An identifier whose token is in hand: its tag in the feed of every member is derived, kept, and looked for among the 1,000 entries of each, in a transaction of its own. The reference derives the same tags and asks a bare Pebble with as many keys once for each member. Both disks are in memory: adding waits for one sync, however many members there are.",
 			rows: []row{
@@ -204,7 +209,9 @@ const intersected = "Processor time of all sides and of two of three registry se
 
 const caughtUp = "Caught up is on the disk, the reference is on none: of the processor time a third is Pebble's flushes and compactions, a quarter is sorting the tags of each transaction and putting them into its tables in memory, a twelfth is reading what is sent at the other end, on the same processors; hashes and signatures are a fiftieth, and the rest is the disk and the link."
 
-const curve = "Beside what the reference times there is the curve: the identifier is blinded, two registry servers evaluate it and prove that, and both proofs are checked; all on the same processors, that is a quarter of the time. No acknowledgement and no pause is on the way."
+const curve = "Beside what the reference times there is the curve: the identifier is blinded, two registry servers evaluate it and prove that, and both proofs are checked; all on the same processors, and with the round trip a third of the time. No acknowledgement and no pause is on the way."
+
+const copies = "Ten nodes are nearly all linked with one another, and a head comes once or twice. In a larger network it comes from up to each of a node's neighbours in the gossip, who are 5 to 12 however many nodes there are."
 
 // constant is how little may depend on what grows.
 const constant = 1 / 1.2
@@ -221,6 +228,17 @@ func growing(nodes ...string) (rows []row) {
 				ours: measurement{"OneEntryInACrowd", n + "-" + of.unit}, reference: measurement{"OneEntryInACrowd", "10-" + of.unit},
 			})
 		}
+	}
+	return rows
+}
+
+func told(nodes ...string) (rows []row) {
+	for _, n := range nodes {
+		bench := "AHeadIsTold/nodes=" + n
+		rows = append(rows,
+			row{what: "processor time, one of " + n + " nodes", ours: measurement{bench, "ns/head"}, reference: measurement{"AHeadIsTold/nodes=10", "ns/head"}, target: constant, why: copies},
+			row{what: "received, one of " + n + " nodes", ours: measurement{bench, "B/head"}, reference: measurement{"AHeadIsTold/nodes=10", "B/head"}, target: constant},
+			row{what: "memory, one of " + n + " nodes", ours: measurement{bench, "B/node"}, reference: measurement{"AHeadIsTold/nodes=10", "B/node"}, target: constant})
 	}
 	return rows
 }
