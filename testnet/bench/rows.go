@@ -166,7 +166,7 @@ func suites() []suite {
 			rows:  []row{{what: "identifiers derived for one member", ours: measurement{"AMemberJoins", "identifiers/s"}}},
 		},
 		{
-			title: "One entry against identifiers held", dir: "node/match", bench: "^BenchmarkOneArrivingEntry$", time: "30x",
+			title: "One entry against identifiers held", dir: "node/match", bench: "^BenchmarkOneArrivingEntry$", time: "200x",
 			about: "An entry that arrives is looked up among the identifiers that a node has, in an encrypted store on the disk. The reference is the same among 10,000.",
 			rows: []row{
 				among("100,000 identifiers", "hundred-thousand"),
