@@ -26,7 +26,8 @@ func (s *Spread) compares(ctx context.Context, t Topic) {
 	}
 }
 
-// Compare asks a member what it holds, and wants what is more than is held here.
+// Compare asks a member what it holds, and wants what is more than is held here. A
+// head that differs from ours is proof that its author shows us different feeds.
 func (s *Spread) Compare(ctx context.Context, with wire.Peer) error {
 	stream, err := s.Followers.open.Open(ctx, with, wire.ProtocolHoldings)
 	if err != nil {
@@ -39,17 +40,17 @@ func (s *Spread) Compare(ctx context.Context, with wire.Peer) error {
 	if err := stream.Receive(&m); err != nil {
 		return err
 	}
-	for i, h := range m.Feeds {
-		author, err := directory.ParseAgencyID(h.GetAuthor())
-		if err != nil || i > 0 && m.Feeds[i-1].Author >= h.Author {
-			return wire.Refuse(wire.CodeMalformed, errors.New("holdings out of order"))
+	for i, told := range m.Heads {
+		h, err := feed.ParseHead(told)
+		if err != nil || h.Audience != directory.Everyone || i > 0 && m.Heads[i-1].Author >= told.Author {
+			return wire.Refuse(wire.CodeMalformed, errors.New("holdings"))
 		}
-		if _, ok := s.author(author); !ok {
+		author, ok := s.author(h.Author)
+		if !ok || s.forks(author, h) {
 			continue
 		}
-		at := feed.Position{Generation: h.Generation, Number: h.Number}
-		if less(s.holds(author), at) {
-			s.Want(with, author, at)
+		if less(s.holds(h.Author), h.Position) {
+			s.Want(with, h.Author, h.Position)
 		}
 	}
 	return nil
@@ -77,10 +78,16 @@ func (s *Spread) Answer(_ context.Context, to *link.Stream) error {
 	}
 	var m wire.Holdings
 	for _, a := range d.Active() {
-		if at := s.holds(a.ID); at.Number > 0 {
-			m.Feeds = append(m.Feeds, &wire.Holding{Author: string(a.ID), Generation: at.Generation, Number: at.Number})
+		id := feed.ID{Author: a.ID}
+		at := s.holds(a.ID)
+		h, ok, err := s.Source.HeadAt(id, at.Generation, at.Number)
+		if err != nil {
+			return err
+		}
+		if ok {
+			m.Heads = append(m.Heads, h.Message())
 		}
 	}
-	slices.SortFunc(m.Feeds, func(a, b *wire.Holding) int { return strings.Compare(a.Author, b.Author) })
+	slices.SortFunc(m.Heads, func(a, b *wire.Head) int { return strings.Compare(a.Author, b.Author) })
 	return to.Send(&m)
 }

@@ -222,3 +222,29 @@ func TestAListedReaderFetchesBeforeItSigns(t *testing.T) {
 		t.Error("the receipt verifies under another key")
 	}
 }
+
+// TestMembersThatCompareFindAFork: the author shows each of them another feed, and
+// tells nobody by gossip.
+func TestMembersThatCompareFindAFork(t *testing.T) {
+	tn := newTown(t, "aurora-pd", "boulder-so", "denver-pd")
+	aurora, boulder, denver := tn.members["aurora-pd"], tn.members["boulder-so"], tn.members["denver-pd"]
+	id := aurora.writes(directory.Everyone, 4)
+	stop := boulder.follow(aurora)
+	boulder.await(t, boulder.has(id, 4))
+	stop()
+	aurora.mu.Lock()
+	delete(aurora.feeds, id)
+	aurora.history = 7
+	aurora.mu.Unlock()
+	aurora.writes(directory.Everyone, 4)
+	denver.follow(aurora)
+	denver.await(t, denver.has(id, 4))
+	boulder.host.Handle(wire.ProtocolHoldings, boulder.spread().Answer)
+	if err := denver.spread().Compare(t.Context(), boulder.agency.Key); err != nil {
+		t.Fatal(err)
+	}
+	proof := <-denver.forks
+	if proof[0].Hash == proof[1].Hash || !proof[0].Verified(aurora.agency.Key) || !proof[1].Verified(aurora.agency.Key) {
+		t.Error("the proof is not of two heads that the author signed")
+	}
+}

@@ -656,79 +656,19 @@ func (x *ReceiptsResponse) GetReceipts() []*Receipt {
 	return nil
 }
 
-// Holding is how far a member has the feed of one author for every member.
-type Holding struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Author        string                 `protobuf:"bytes,1,opt,name=author,proto3" json:"author,omitempty"`
-	Generation    uint32                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
-	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Holding) Reset() {
-	*x = Holding{}
-	mi := &file_wire_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Holding) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Holding) ProtoMessage() {}
-
-func (x *Holding) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Holding.ProtoReflect.Descriptor instead.
-func (*Holding) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *Holding) GetAuthor() string {
-	if x != nil {
-		return x.Author
-	}
-	return ""
-}
-
-func (x *Holding) GetGeneration() uint32 {
-	if x != nil {
-		return x.Generation
-	}
-	return 0
-}
-
-func (x *Holding) GetNumber() uint64 {
-	if x != nil {
-		return x.Number
-	}
-	return 0
-}
-
-// Holdings is what two neighbours tell each other from time to time, so that
-// what gossip lost is found.
+// Holdings is how far a member has the feeds for every member: what two
+// neighbours tell each other from time to time, so that what gossip lost is found,
+// and an author who shows them different feeds.
 type Holdings struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Feeds         []*Holding             `protobuf:"bytes,1,rep,name=feeds,proto3" json:"feeds,omitempty"` // by author, ascending
+	Heads         []*Head                `protobuf:"bytes,1,rep,name=heads,proto3" json:"heads,omitempty"` // by author, ascending
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Holdings) Reset() {
 	*x = Holdings{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +680,7 @@ func (x *Holdings) String() string {
 func (*Holdings) ProtoMessage() {}
 
 func (x *Holdings) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,12 +693,12 @@ func (x *Holdings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holdings.ProtoReflect.Descriptor instead.
 func (*Holdings) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *Holdings) GetFeeds() []*Holding {
+func (x *Holdings) GetHeads() []*Head {
 	if x != nil {
-		return x.Feeds
+		return x.Heads
 	}
 	return nil
 }
@@ -776,7 +716,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -788,7 +728,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -801,7 +741,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Server) GetIndex() uint32 {
@@ -855,7 +795,7 @@ type Agency struct {
 
 func (x *Agency) Reset() {
 	*x = Agency{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +807,7 @@ func (x *Agency) String() string {
 func (*Agency) ProtoMessage() {}
 
 func (x *Agency) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +820,7 @@ func (x *Agency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agency.ProtoReflect.Descriptor instead.
 func (*Agency) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Agency) GetId() string {
@@ -950,7 +890,7 @@ type Operator struct {
 
 func (x *Operator) Reset() {
 	*x = Operator{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +902,7 @@ func (x *Operator) String() string {
 func (*Operator) ProtoMessage() {}
 
 func (x *Operator) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +915,7 @@ func (x *Operator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operator.ProtoReflect.Descriptor instead.
 func (*Operator) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Operator) GetName() string {
@@ -1009,7 +949,7 @@ type PublicShare struct {
 
 func (x *PublicShare) Reset() {
 	*x = PublicShare{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +961,7 @@ func (x *PublicShare) String() string {
 func (*PublicShare) ProtoMessage() {}
 
 func (x *PublicShare) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +974,7 @@ func (x *PublicShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicShare.ProtoReflect.Descriptor instead.
 func (*PublicShare) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PublicShare) GetServer() uint32 {
@@ -1067,7 +1007,7 @@ type KeyEpoch struct {
 
 func (x *KeyEpoch) Reset() {
 	*x = KeyEpoch{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1019,7 @@ func (x *KeyEpoch) String() string {
 func (*KeyEpoch) ProtoMessage() {}
 
 func (x *KeyEpoch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1032,7 @@ func (x *KeyEpoch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyEpoch.ProtoReflect.Descriptor instead.
 func (*KeyEpoch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *KeyEpoch) GetEpoch() uint32 {
@@ -1154,7 +1094,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +1106,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +1119,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Group) GetName() string {
@@ -1206,7 +1146,7 @@ type AgencyQuota struct {
 
 func (x *AgencyQuota) Reset() {
 	*x = AgencyQuota{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1218,7 +1158,7 @@ func (x *AgencyQuota) String() string {
 func (*AgencyQuota) ProtoMessage() {}
 
 func (x *AgencyQuota) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1231,7 +1171,7 @@ func (x *AgencyQuota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgencyQuota.ProtoReflect.Descriptor instead.
 func (*AgencyQuota) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AgencyQuota) GetAgency() string {
@@ -1264,7 +1204,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1216,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1229,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Policy) GetDaily() uint64 {
@@ -1357,7 +1297,7 @@ type Directory struct {
 
 func (x *Directory) Reset() {
 	*x = Directory{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1309,7 @@ func (x *Directory) String() string {
 func (*Directory) ProtoMessage() {}
 
 func (x *Directory) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1322,7 @@ func (x *Directory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Directory.ProtoReflect.Descriptor instead.
 func (*Directory) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Directory) GetGenesis() []byte {
@@ -1451,7 +1391,7 @@ type Endorsement struct {
 
 func (x *Endorsement) Reset() {
 	*x = Endorsement{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1463,7 +1403,7 @@ func (x *Endorsement) String() string {
 func (*Endorsement) ProtoMessage() {}
 
 func (x *Endorsement) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1476,7 +1416,7 @@ func (x *Endorsement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endorsement.ProtoReflect.Descriptor instead.
 func (*Endorsement) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Endorsement) GetServer() uint32 {
@@ -1503,7 +1443,7 @@ type SignedDirectory struct {
 
 func (x *SignedDirectory) Reset() {
 	*x = SignedDirectory{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1515,7 +1455,7 @@ func (x *SignedDirectory) String() string {
 func (*SignedDirectory) ProtoMessage() {}
 
 func (x *SignedDirectory) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1528,7 +1468,7 @@ func (x *SignedDirectory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedDirectory.ProtoReflect.Descriptor instead.
 func (*SignedDirectory) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SignedDirectory) GetDirectory() []byte {
@@ -1557,7 +1497,7 @@ type FollowDirectory struct {
 
 func (x *FollowDirectory) Reset() {
 	*x = FollowDirectory{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1509,7 @@ func (x *FollowDirectory) String() string {
 func (*FollowDirectory) ProtoMessage() {}
 
 func (x *FollowDirectory) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1522,7 @@ func (x *FollowDirectory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowDirectory.ProtoReflect.Descriptor instead.
 func (*FollowDirectory) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FollowDirectory) GetVersion() uint64 {
@@ -1609,7 +1549,7 @@ type DirectoryUpdate struct {
 
 func (x *DirectoryUpdate) Reset() {
 	*x = DirectoryUpdate{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1621,7 +1561,7 @@ func (x *DirectoryUpdate) String() string {
 func (*DirectoryUpdate) ProtoMessage() {}
 
 func (x *DirectoryUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1634,7 +1574,7 @@ func (x *DirectoryUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryUpdate.ProtoReflect.Descriptor instead.
 func (*DirectoryUpdate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DirectoryUpdate) GetSigned() *SignedDirectory {
@@ -1673,7 +1613,7 @@ type Application struct {
 
 func (x *Application) Reset() {
 	*x = Application{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1625,7 @@ func (x *Application) String() string {
 func (*Application) ProtoMessage() {}
 
 func (x *Application) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1638,7 @@ func (x *Application) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Application.ProtoReflect.Descriptor instead.
 func (*Application) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Application) GetId() string {
@@ -1810,7 +1750,7 @@ type EpochSecret struct {
 
 func (x *EpochSecret) Reset() {
 	*x = EpochSecret{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1822,7 +1762,7 @@ func (x *EpochSecret) String() string {
 func (*EpochSecret) ProtoMessage() {}
 
 func (x *EpochSecret) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1835,7 +1775,7 @@ func (x *EpochSecret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EpochSecret.ProtoReflect.Descriptor instead.
 func (*EpochSecret) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *EpochSecret) GetEpoch() uint32 {
@@ -1861,7 +1801,7 @@ type AdmissionRequest struct {
 
 func (x *AdmissionRequest) Reset() {
 	*x = AdmissionRequest{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1873,7 +1813,7 @@ func (x *AdmissionRequest) String() string {
 func (*AdmissionRequest) ProtoMessage() {}
 
 func (x *AdmissionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1886,7 +1826,7 @@ func (x *AdmissionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdmissionRequest.ProtoReflect.Descriptor instead.
 func (*AdmissionRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AdmissionRequest) GetApplication() *Application {
@@ -1908,7 +1848,7 @@ type AdmissionResponse struct {
 
 func (x *AdmissionResponse) Reset() {
 	*x = AdmissionResponse{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +1860,7 @@ func (x *AdmissionResponse) String() string {
 func (*AdmissionResponse) ProtoMessage() {}
 
 func (x *AdmissionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +1873,7 @@ func (x *AdmissionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdmissionResponse.ProtoReflect.Descriptor instead.
 func (*AdmissionResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AdmissionResponse) GetStatus() uint32 {
@@ -1975,7 +1915,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +1927,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +1940,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Evidence) GetFirst() *Head {
@@ -2026,7 +1966,7 @@ type EvidenceResponse struct {
 
 func (x *EvidenceResponse) Reset() {
 	*x = EvidenceResponse{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +1978,7 @@ func (x *EvidenceResponse) String() string {
 func (*EvidenceResponse) ProtoMessage() {}
 
 func (x *EvidenceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +1991,7 @@ func (x *EvidenceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvidenceResponse.ProtoReflect.Descriptor instead.
 func (*EvidenceResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EvidenceResponse) GetRefusal() string {
@@ -2070,7 +2010,7 @@ type Reshare struct {
 
 func (x *Reshare) Reset() {
 	*x = Reshare{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2082,7 +2022,7 @@ func (x *Reshare) String() string {
 func (*Reshare) ProtoMessage() {}
 
 func (x *Reshare) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2095,7 +2035,7 @@ func (x *Reshare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reshare.ProtoReflect.Descriptor instead.
 func (*Reshare) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Reshare) GetThreshold() uint32 {
@@ -2114,7 +2054,7 @@ type NewEpoch struct {
 
 func (x *NewEpoch) Reset() {
 	*x = NewEpoch{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +2066,7 @@ func (x *NewEpoch) String() string {
 func (*NewEpoch) ProtoMessage() {}
 
 func (x *NewEpoch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +2079,7 @@ func (x *NewEpoch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewEpoch.ProtoReflect.Descriptor instead.
 func (*NewEpoch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *NewEpoch) GetThreshold() uint32 {
@@ -2158,7 +2098,7 @@ type RetireEpoch struct {
 
 func (x *RetireEpoch) Reset() {
 	*x = RetireEpoch{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2110,7 @@ func (x *RetireEpoch) String() string {
 func (*RetireEpoch) ProtoMessage() {}
 
 func (x *RetireEpoch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2123,7 @@ func (x *RetireEpoch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireEpoch.ProtoReflect.Descriptor instead.
 func (*RetireEpoch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RetireEpoch) GetEpoch() uint32 {
@@ -2205,7 +2145,7 @@ type ServerChange struct {
 
 func (x *ServerChange) Reset() {
 	*x = ServerChange{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2157,7 @@ func (x *ServerChange) String() string {
 func (*ServerChange) ProtoMessage() {}
 
 func (x *ServerChange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2170,7 @@ func (x *ServerChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerChange.ProtoReflect.Descriptor instead.
 func (*ServerChange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ServerChange) GetServer() *Server {
@@ -2271,7 +2211,7 @@ type OperatorChange struct {
 
 func (x *OperatorChange) Reset() {
 	*x = OperatorChange{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2223,7 @@ func (x *OperatorChange) String() string {
 func (*OperatorChange) ProtoMessage() {}
 
 func (x *OperatorChange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +2236,7 @@ func (x *OperatorChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperatorChange.ProtoReflect.Descriptor instead.
 func (*OperatorChange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OperatorChange) GetOperator() *Operator {
@@ -2323,7 +2263,7 @@ type AgencyChange struct {
 
 func (x *AgencyChange) Reset() {
 	*x = AgencyChange{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2335,7 +2275,7 @@ func (x *AgencyChange) String() string {
 func (*AgencyChange) ProtoMessage() {}
 
 func (x *AgencyChange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2348,7 +2288,7 @@ func (x *AgencyChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgencyChange.ProtoReflect.Descriptor instead.
 func (*AgencyChange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AgencyChange) GetAgency() string {
@@ -2384,7 +2324,7 @@ type Motion struct {
 
 func (x *Motion) Reset() {
 	*x = Motion{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +2336,7 @@ func (x *Motion) String() string {
 func (*Motion) ProtoMessage() {}
 
 func (x *Motion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +2349,7 @@ func (x *Motion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Motion.ProtoReflect.Descriptor instead.
 func (*Motion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Motion) GetOf() isMotion_Of {
@@ -2540,7 +2480,7 @@ type Invitation struct {
 
 func (x *Invitation) Reset() {
 	*x = Invitation{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2492,7 @@ func (x *Invitation) String() string {
 func (*Invitation) ProtoMessage() {}
 
 func (x *Invitation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2505,7 @@ func (x *Invitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
 func (*Invitation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Invitation) GetKey() []byte {
@@ -2612,7 +2552,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2624,7 +2564,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2637,7 +2577,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Decision) GetVerb() uint32 {
@@ -2726,7 +2666,7 @@ type OperateRequest struct {
 
 func (x *OperateRequest) Reset() {
 	*x = OperateRequest{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2738,7 +2678,7 @@ func (x *OperateRequest) String() string {
 func (*OperateRequest) ProtoMessage() {}
 
 func (x *OperateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2751,7 +2691,7 @@ func (x *OperateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperateRequest.ProtoReflect.Descriptor instead.
 func (*OperateRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *OperateRequest) GetDecision() *Decision {
@@ -2772,7 +2712,7 @@ type RecordRequest struct {
 
 func (x *RecordRequest) Reset() {
 	*x = RecordRequest{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +2724,7 @@ func (x *RecordRequest) String() string {
 func (*RecordRequest) ProtoMessage() {}
 
 func (x *RecordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +2737,7 @@ func (x *RecordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordRequest.ProtoReflect.Descriptor instead.
 func (*RecordRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RecordRequest) GetFrom() uint64 {
@@ -2824,7 +2764,7 @@ type RecordResponse struct {
 
 func (x *RecordResponse) Reset() {
 	*x = RecordResponse{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2836,7 +2776,7 @@ func (x *RecordResponse) String() string {
 func (*RecordResponse) ProtoMessage() {}
 
 func (x *RecordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2849,7 +2789,7 @@ func (x *RecordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordResponse.ProtoReflect.Descriptor instead.
 func (*RecordResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RecordResponse) GetEntries() [][]byte {
@@ -2876,7 +2816,7 @@ type OperateResponse struct {
 
 func (x *OperateResponse) Reset() {
 	*x = OperateResponse{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2888,7 +2828,7 @@ func (x *OperateResponse) String() string {
 func (*OperateResponse) ProtoMessage() {}
 
 func (x *OperateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2901,7 +2841,7 @@ func (x *OperateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperateResponse.ProtoReflect.Descriptor instead.
 func (*OperateResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *OperateResponse) GetStatus() *RegistryStatus {
@@ -2930,7 +2870,7 @@ type PendingApplication struct {
 
 func (x *PendingApplication) Reset() {
 	*x = PendingApplication{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2942,7 +2882,7 @@ func (x *PendingApplication) String() string {
 func (*PendingApplication) ProtoMessage() {}
 
 func (x *PendingApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2955,7 +2895,7 @@ func (x *PendingApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingApplication.ProtoReflect.Descriptor instead.
 func (*PendingApplication) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PendingApplication) GetApplication() *Application {
@@ -3003,7 +2943,7 @@ type Admitted struct {
 
 func (x *Admitted) Reset() {
 	*x = Admitted{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3015,7 +2955,7 @@ func (x *Admitted) String() string {
 func (*Admitted) ProtoMessage() {}
 
 func (x *Admitted) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3028,7 +2968,7 @@ func (x *Admitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admitted.ProtoReflect.Descriptor instead.
 func (*Admitted) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Admitted) GetApplication() *Application {
@@ -3097,7 +3037,7 @@ type RefusedApplication struct {
 
 func (x *RefusedApplication) Reset() {
 	*x = RefusedApplication{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3109,7 +3049,7 @@ func (x *RefusedApplication) String() string {
 func (*RefusedApplication) ProtoMessage() {}
 
 func (x *RefusedApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3122,7 +3062,7 @@ func (x *RefusedApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusedApplication.ProtoReflect.Descriptor instead.
 func (*RefusedApplication) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RefusedApplication) GetKey() []byte {
@@ -3151,7 +3091,7 @@ type PendingMotion struct {
 
 func (x *PendingMotion) Reset() {
 	*x = PendingMotion{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3163,7 +3103,7 @@ func (x *PendingMotion) String() string {
 func (*PendingMotion) ProtoMessage() {}
 
 func (x *PendingMotion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3176,7 +3116,7 @@ func (x *PendingMotion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PendingMotion.ProtoReflect.Descriptor instead.
 func (*PendingMotion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PendingMotion) GetDecision() *Decision {
@@ -3215,7 +3155,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3227,7 +3167,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3240,7 +3180,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Notice) GetNumber() uint64 {
@@ -3301,7 +3241,7 @@ type AgencyActivity struct {
 
 func (x *AgencyActivity) Reset() {
 	*x = AgencyActivity{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3313,7 +3253,7 @@ func (x *AgencyActivity) String() string {
 func (*AgencyActivity) ProtoMessage() {}
 
 func (x *AgencyActivity) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3326,7 +3266,7 @@ func (x *AgencyActivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgencyActivity.ProtoReflect.Descriptor instead.
 func (*AgencyActivity) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *AgencyActivity) GetAgency() string {
@@ -3393,7 +3333,7 @@ type ServerActivity struct {
 
 func (x *ServerActivity) Reset() {
 	*x = ServerActivity{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3405,7 +3345,7 @@ func (x *ServerActivity) String() string {
 func (*ServerActivity) ProtoMessage() {}
 
 func (x *ServerActivity) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3418,7 +3358,7 @@ func (x *ServerActivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerActivity.ProtoReflect.Descriptor instead.
 func (*ServerActivity) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ServerActivity) GetServer() uint32 {
@@ -3475,7 +3415,7 @@ type CeremonyStatus struct {
 
 func (x *CeremonyStatus) Reset() {
 	*x = CeremonyStatus{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3487,7 +3427,7 @@ func (x *CeremonyStatus) String() string {
 func (*CeremonyStatus) ProtoMessage() {}
 
 func (x *CeremonyStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3500,7 +3440,7 @@ func (x *CeremonyStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CeremonyStatus.ProtoReflect.Descriptor instead.
 func (*CeremonyStatus) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *CeremonyStatus) GetNumber() uint64 {
@@ -3562,7 +3502,7 @@ type RegistryStatus struct {
 
 func (x *RegistryStatus) Reset() {
 	*x = RegistryStatus{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3574,7 +3514,7 @@ func (x *RegistryStatus) String() string {
 func (*RegistryStatus) ProtoMessage() {}
 
 func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3587,7 +3527,7 @@ func (x *RegistryStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryStatus.ProtoReflect.Descriptor instead.
 func (*RegistryStatus) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RegistryStatus) GetGenesis() []byte {
@@ -3771,7 +3711,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3783,7 +3723,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3796,7 +3736,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Command) GetTime() uint64 {
@@ -3932,7 +3872,7 @@ type EndorseVersion struct {
 
 func (x *EndorseVersion) Reset() {
 	*x = EndorseVersion{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3944,7 +3884,7 @@ func (x *EndorseVersion) String() string {
 func (*EndorseVersion) ProtoMessage() {}
 
 func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3957,7 +3897,7 @@ func (x *EndorseVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndorseVersion.ProtoReflect.Descriptor instead.
 func (*EndorseVersion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *EndorseVersion) GetVersion() uint64 {
@@ -3989,7 +3929,7 @@ type CeremonyMessage struct {
 
 func (x *CeremonyMessage) Reset() {
 	*x = CeremonyMessage{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4001,7 +3941,7 @@ func (x *CeremonyMessage) String() string {
 func (*CeremonyMessage) ProtoMessage() {}
 
 func (x *CeremonyMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4014,7 +3954,7 @@ func (x *CeremonyMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CeremonyMessage.ProtoReflect.Descriptor instead.
 func (*CeremonyMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CeremonyMessage) GetCeremony() uint64 {
@@ -4068,7 +4008,7 @@ type Lease struct {
 
 func (x *Lease) Reset() {
 	*x = Lease{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4080,7 +4020,7 @@ func (x *Lease) String() string {
 func (*Lease) ProtoMessage() {}
 
 func (x *Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4093,7 +4033,7 @@ func (x *Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lease.ProtoReflect.Descriptor instead.
 func (*Lease) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Lease) GetServer() uint32 {
@@ -4149,7 +4089,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4161,7 +4101,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4174,7 +4114,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Usage) GetAgency() string {
@@ -4205,7 +4145,7 @@ type Tick struct {
 
 func (x *Tick) Reset() {
 	*x = Tick{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4217,7 +4157,7 @@ func (x *Tick) String() string {
 func (*Tick) ProtoMessage() {}
 
 func (x *Tick) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4230,7 +4170,7 @@ func (x *Tick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tick.ProtoReflect.Descriptor instead.
 func (*Tick) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Tick) GetServer() uint32 {
@@ -4272,7 +4212,7 @@ type ProposeRequest struct {
 
 func (x *ProposeRequest) Reset() {
 	*x = ProposeRequest{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4284,7 +4224,7 @@ func (x *ProposeRequest) String() string {
 func (*ProposeRequest) ProtoMessage() {}
 
 func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4297,7 +4237,7 @@ func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeRequest.ProtoReflect.Descriptor instead.
 func (*ProposeRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ProposeRequest) GetCommand() *Command {
@@ -4318,7 +4258,7 @@ type ProposeResponse struct {
 
 func (x *ProposeResponse) Reset() {
 	*x = ProposeResponse{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4330,7 +4270,7 @@ func (x *ProposeResponse) String() string {
 func (*ProposeResponse) ProtoMessage() {}
 
 func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4343,7 +4283,7 @@ func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeResponse.ProtoReflect.Descriptor instead.
 func (*ProposeResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ProposeResponse) GetIndex() uint64 {
@@ -4382,7 +4322,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4394,7 +4334,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4407,7 +4347,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Genesis) GetName() string {
@@ -4463,7 +4403,7 @@ type Ceremony struct {
 
 func (x *Ceremony) Reset() {
 	*x = Ceremony{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4475,7 +4415,7 @@ func (x *Ceremony) String() string {
 func (*Ceremony) ProtoMessage() {}
 
 func (x *Ceremony) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4488,7 +4428,7 @@ func (x *Ceremony) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ceremony.ProtoReflect.Descriptor instead.
 func (*Ceremony) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Ceremony) GetNumber() uint64 {
@@ -4567,7 +4507,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4579,7 +4519,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4592,7 +4532,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Grant) GetServer() uint32 {
@@ -4637,7 +4577,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4649,7 +4589,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4662,7 +4602,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Account) GetAgency() string {
@@ -4710,7 +4650,7 @@ type ServerDay struct {
 
 func (x *ServerDay) Reset() {
 	*x = ServerDay{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4722,7 +4662,7 @@ func (x *ServerDay) String() string {
 func (*ServerDay) ProtoMessage() {}
 
 func (x *ServerDay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4735,7 +4675,7 @@ func (x *ServerDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerDay.ProtoReflect.Descriptor instead.
 func (*ServerDay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ServerDay) GetServer() uint32 {
@@ -4762,7 +4702,7 @@ type UsedInvitation struct {
 
 func (x *UsedInvitation) Reset() {
 	*x = UsedInvitation{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4774,7 +4714,7 @@ func (x *UsedInvitation) String() string {
 func (*UsedInvitation) ProtoMessage() {}
 
 func (x *UsedInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4787,7 +4727,7 @@ func (x *UsedInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsedInvitation.ProtoReflect.Descriptor instead.
 func (*UsedInvitation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *UsedInvitation) GetInvitation() *Invitation {
@@ -4815,7 +4755,7 @@ type DayUsage struct {
 
 func (x *DayUsage) Reset() {
 	*x = DayUsage{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4827,7 +4767,7 @@ func (x *DayUsage) String() string {
 func (*DayUsage) ProtoMessage() {}
 
 func (x *DayUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4840,7 +4780,7 @@ func (x *DayUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DayUsage.ProtoReflect.Descriptor instead.
 func (*DayUsage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *DayUsage) GetDay() uint64 {
@@ -4878,7 +4818,7 @@ type RecordEntry struct {
 
 func (x *RecordEntry) Reset() {
 	*x = RecordEntry{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4890,7 +4830,7 @@ func (x *RecordEntry) String() string {
 func (*RecordEntry) ProtoMessage() {}
 
 func (x *RecordEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4903,7 +4843,7 @@ func (x *RecordEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordEntry.ProtoReflect.Descriptor instead.
 func (*RecordEntry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *RecordEntry) GetIndex() uint64 {
@@ -5069,7 +5009,7 @@ type RegistryState struct {
 
 func (x *RegistryState) Reset() {
 	*x = RegistryState{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5081,7 +5021,7 @@ func (x *RegistryState) String() string {
 func (*RegistryState) ProtoMessage() {}
 
 func (x *RegistryState) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5094,7 +5034,7 @@ func (x *RegistryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryState.ProtoReflect.Descriptor instead.
 func (*RegistryState) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *RegistryState) GetGenesis() *Genesis {
@@ -5328,15 +5268,9 @@ const file_wire_proto_rawDesc = "" +
 	"\x04time\x18\a \x01(\x04R\x04time\x12\x1c\n" +
 	"\tsignature\x18\b \x01(\fR\tsignature\"E\n" +
 	"\x10ReceiptsResponse\x121\n" +
-	"\breceipts\x18\x01 \x03(\v2\x15.interlock.v1.ReceiptR\breceipts\"Y\n" +
-	"\aHolding\x12\x16\n" +
-	"\x06author\x18\x01 \x01(\tR\x06author\x12\x1e\n" +
-	"\n" +
-	"generation\x18\x02 \x01(\rR\n" +
-	"generation\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\x04R\x06number\"7\n" +
-	"\bHoldings\x12+\n" +
-	"\x05feeds\x18\x01 \x03(\v2\x15.interlock.v1.HoldingR\x05feeds\"\x80\x01\n" +
+	"\breceipts\x18\x01 \x03(\v2\x15.interlock.v1.ReceiptR\breceipts\"4\n" +
+	"\bHoldings\x12(\n" +
+	"\x05heads\x18\x01 \x03(\v2\x12.interlock.v1.HeadR\x05heads\"\x80\x01\n" +
 	"\x06Server\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
@@ -5710,7 +5644,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
 var file_wire_proto_goTypes = []any{
 	(*EvaluateRequest)(nil),    // 0: interlock.v1.EvaluateRequest
 	(*EvaluateResponse)(nil),   // 1: interlock.v1.EvaluateResponse
@@ -5721,160 +5655,159 @@ var file_wire_proto_goTypes = []any{
 	(*Ack)(nil),                // 6: interlock.v1.Ack
 	(*Receipt)(nil),            // 7: interlock.v1.Receipt
 	(*ReceiptsResponse)(nil),   // 8: interlock.v1.ReceiptsResponse
-	(*Holding)(nil),            // 9: interlock.v1.Holding
-	(*Holdings)(nil),           // 10: interlock.v1.Holdings
-	(*Server)(nil),             // 11: interlock.v1.Server
-	(*Agency)(nil),             // 12: interlock.v1.Agency
-	(*Operator)(nil),           // 13: interlock.v1.Operator
-	(*PublicShare)(nil),        // 14: interlock.v1.PublicShare
-	(*KeyEpoch)(nil),           // 15: interlock.v1.KeyEpoch
-	(*Group)(nil),              // 16: interlock.v1.Group
-	(*AgencyQuota)(nil),        // 17: interlock.v1.AgencyQuota
-	(*Policy)(nil),             // 18: interlock.v1.Policy
-	(*Directory)(nil),          // 19: interlock.v1.Directory
-	(*Endorsement)(nil),        // 20: interlock.v1.Endorsement
-	(*SignedDirectory)(nil),    // 21: interlock.v1.SignedDirectory
-	(*FollowDirectory)(nil),    // 22: interlock.v1.FollowDirectory
-	(*DirectoryUpdate)(nil),    // 23: interlock.v1.DirectoryUpdate
-	(*Application)(nil),        // 24: interlock.v1.Application
-	(*EpochSecret)(nil),        // 25: interlock.v1.EpochSecret
-	(*AdmissionRequest)(nil),   // 26: interlock.v1.AdmissionRequest
-	(*AdmissionResponse)(nil),  // 27: interlock.v1.AdmissionResponse
-	(*Evidence)(nil),           // 28: interlock.v1.Evidence
-	(*EvidenceResponse)(nil),   // 29: interlock.v1.EvidenceResponse
-	(*Reshare)(nil),            // 30: interlock.v1.Reshare
-	(*NewEpoch)(nil),           // 31: interlock.v1.NewEpoch
-	(*RetireEpoch)(nil),        // 32: interlock.v1.RetireEpoch
-	(*ServerChange)(nil),       // 33: interlock.v1.ServerChange
-	(*OperatorChange)(nil),     // 34: interlock.v1.OperatorChange
-	(*AgencyChange)(nil),       // 35: interlock.v1.AgencyChange
-	(*Motion)(nil),             // 36: interlock.v1.Motion
-	(*Invitation)(nil),         // 37: interlock.v1.Invitation
-	(*Decision)(nil),           // 38: interlock.v1.Decision
-	(*OperateRequest)(nil),     // 39: interlock.v1.OperateRequest
-	(*RecordRequest)(nil),      // 40: interlock.v1.RecordRequest
-	(*RecordResponse)(nil),     // 41: interlock.v1.RecordResponse
-	(*OperateResponse)(nil),    // 42: interlock.v1.OperateResponse
-	(*PendingApplication)(nil), // 43: interlock.v1.PendingApplication
-	(*Admitted)(nil),           // 44: interlock.v1.Admitted
-	(*RefusedApplication)(nil), // 45: interlock.v1.RefusedApplication
-	(*PendingMotion)(nil),      // 46: interlock.v1.PendingMotion
-	(*Notice)(nil),             // 47: interlock.v1.Notice
-	(*AgencyActivity)(nil),     // 48: interlock.v1.AgencyActivity
-	(*ServerActivity)(nil),     // 49: interlock.v1.ServerActivity
-	(*CeremonyStatus)(nil),     // 50: interlock.v1.CeremonyStatus
-	(*RegistryStatus)(nil),     // 51: interlock.v1.RegistryStatus
-	(*Command)(nil),            // 52: interlock.v1.Command
-	(*EndorseVersion)(nil),     // 53: interlock.v1.EndorseVersion
-	(*CeremonyMessage)(nil),    // 54: interlock.v1.CeremonyMessage
-	(*Lease)(nil),              // 55: interlock.v1.Lease
-	(*Usage)(nil),              // 56: interlock.v1.Usage
-	(*Tick)(nil),               // 57: interlock.v1.Tick
-	(*ProposeRequest)(nil),     // 58: interlock.v1.ProposeRequest
-	(*ProposeResponse)(nil),    // 59: interlock.v1.ProposeResponse
-	(*Genesis)(nil),            // 60: interlock.v1.Genesis
-	(*Ceremony)(nil),           // 61: interlock.v1.Ceremony
-	(*Grant)(nil),              // 62: interlock.v1.Grant
-	(*Account)(nil),            // 63: interlock.v1.Account
-	(*ServerDay)(nil),          // 64: interlock.v1.ServerDay
-	(*UsedInvitation)(nil),     // 65: interlock.v1.UsedInvitation
-	(*DayUsage)(nil),           // 66: interlock.v1.DayUsage
-	(*RecordEntry)(nil),        // 67: interlock.v1.RecordEntry
-	(*RegistryState)(nil),      // 68: interlock.v1.RegistryState
+	(*Holdings)(nil),           // 9: interlock.v1.Holdings
+	(*Server)(nil),             // 10: interlock.v1.Server
+	(*Agency)(nil),             // 11: interlock.v1.Agency
+	(*Operator)(nil),           // 12: interlock.v1.Operator
+	(*PublicShare)(nil),        // 13: interlock.v1.PublicShare
+	(*KeyEpoch)(nil),           // 14: interlock.v1.KeyEpoch
+	(*Group)(nil),              // 15: interlock.v1.Group
+	(*AgencyQuota)(nil),        // 16: interlock.v1.AgencyQuota
+	(*Policy)(nil),             // 17: interlock.v1.Policy
+	(*Directory)(nil),          // 18: interlock.v1.Directory
+	(*Endorsement)(nil),        // 19: interlock.v1.Endorsement
+	(*SignedDirectory)(nil),    // 20: interlock.v1.SignedDirectory
+	(*FollowDirectory)(nil),    // 21: interlock.v1.FollowDirectory
+	(*DirectoryUpdate)(nil),    // 22: interlock.v1.DirectoryUpdate
+	(*Application)(nil),        // 23: interlock.v1.Application
+	(*EpochSecret)(nil),        // 24: interlock.v1.EpochSecret
+	(*AdmissionRequest)(nil),   // 25: interlock.v1.AdmissionRequest
+	(*AdmissionResponse)(nil),  // 26: interlock.v1.AdmissionResponse
+	(*Evidence)(nil),           // 27: interlock.v1.Evidence
+	(*EvidenceResponse)(nil),   // 28: interlock.v1.EvidenceResponse
+	(*Reshare)(nil),            // 29: interlock.v1.Reshare
+	(*NewEpoch)(nil),           // 30: interlock.v1.NewEpoch
+	(*RetireEpoch)(nil),        // 31: interlock.v1.RetireEpoch
+	(*ServerChange)(nil),       // 32: interlock.v1.ServerChange
+	(*OperatorChange)(nil),     // 33: interlock.v1.OperatorChange
+	(*AgencyChange)(nil),       // 34: interlock.v1.AgencyChange
+	(*Motion)(nil),             // 35: interlock.v1.Motion
+	(*Invitation)(nil),         // 36: interlock.v1.Invitation
+	(*Decision)(nil),           // 37: interlock.v1.Decision
+	(*OperateRequest)(nil),     // 38: interlock.v1.OperateRequest
+	(*RecordRequest)(nil),      // 39: interlock.v1.RecordRequest
+	(*RecordResponse)(nil),     // 40: interlock.v1.RecordResponse
+	(*OperateResponse)(nil),    // 41: interlock.v1.OperateResponse
+	(*PendingApplication)(nil), // 42: interlock.v1.PendingApplication
+	(*Admitted)(nil),           // 43: interlock.v1.Admitted
+	(*RefusedApplication)(nil), // 44: interlock.v1.RefusedApplication
+	(*PendingMotion)(nil),      // 45: interlock.v1.PendingMotion
+	(*Notice)(nil),             // 46: interlock.v1.Notice
+	(*AgencyActivity)(nil),     // 47: interlock.v1.AgencyActivity
+	(*ServerActivity)(nil),     // 48: interlock.v1.ServerActivity
+	(*CeremonyStatus)(nil),     // 49: interlock.v1.CeremonyStatus
+	(*RegistryStatus)(nil),     // 50: interlock.v1.RegistryStatus
+	(*Command)(nil),            // 51: interlock.v1.Command
+	(*EndorseVersion)(nil),     // 52: interlock.v1.EndorseVersion
+	(*CeremonyMessage)(nil),    // 53: interlock.v1.CeremonyMessage
+	(*Lease)(nil),              // 54: interlock.v1.Lease
+	(*Usage)(nil),              // 55: interlock.v1.Usage
+	(*Tick)(nil),               // 56: interlock.v1.Tick
+	(*ProposeRequest)(nil),     // 57: interlock.v1.ProposeRequest
+	(*ProposeResponse)(nil),    // 58: interlock.v1.ProposeResponse
+	(*Genesis)(nil),            // 59: interlock.v1.Genesis
+	(*Ceremony)(nil),           // 60: interlock.v1.Ceremony
+	(*Grant)(nil),              // 61: interlock.v1.Grant
+	(*Account)(nil),            // 62: interlock.v1.Account
+	(*ServerDay)(nil),          // 63: interlock.v1.ServerDay
+	(*UsedInvitation)(nil),     // 64: interlock.v1.UsedInvitation
+	(*DayUsage)(nil),           // 65: interlock.v1.DayUsage
+	(*RecordEntry)(nil),        // 66: interlock.v1.RecordEntry
+	(*RegistryState)(nil),      // 67: interlock.v1.RegistryState
 }
 var file_wire_proto_depIdxs = []int32{
 	2,  // 0: interlock.v1.Subscribe.feeds:type_name -> interlock.v1.FeedPosition
 	4,  // 1: interlock.v1.Batch.head:type_name -> interlock.v1.Head
 	7,  // 2: interlock.v1.ReceiptsResponse.receipts:type_name -> interlock.v1.Receipt
-	9,  // 3: interlock.v1.Holdings.feeds:type_name -> interlock.v1.Holding
-	14, // 4: interlock.v1.KeyEpoch.shares:type_name -> interlock.v1.PublicShare
-	16, // 5: interlock.v1.Policy.groups:type_name -> interlock.v1.Group
-	17, // 6: interlock.v1.Policy.quotas:type_name -> interlock.v1.AgencyQuota
-	15, // 7: interlock.v1.Directory.epochs:type_name -> interlock.v1.KeyEpoch
-	11, // 8: interlock.v1.Directory.servers:type_name -> interlock.v1.Server
-	12, // 9: interlock.v1.Directory.agencies:type_name -> interlock.v1.Agency
-	18, // 10: interlock.v1.Directory.policy:type_name -> interlock.v1.Policy
-	20, // 11: interlock.v1.SignedDirectory.endorsements:type_name -> interlock.v1.Endorsement
-	21, // 12: interlock.v1.DirectoryUpdate.signed:type_name -> interlock.v1.SignedDirectory
-	24, // 13: interlock.v1.AdmissionRequest.application:type_name -> interlock.v1.Application
-	21, // 14: interlock.v1.AdmissionResponse.directory:type_name -> interlock.v1.SignedDirectory
-	25, // 15: interlock.v1.AdmissionResponse.secrets:type_name -> interlock.v1.EpochSecret
+	4,  // 3: interlock.v1.Holdings.heads:type_name -> interlock.v1.Head
+	13, // 4: interlock.v1.KeyEpoch.shares:type_name -> interlock.v1.PublicShare
+	15, // 5: interlock.v1.Policy.groups:type_name -> interlock.v1.Group
+	16, // 6: interlock.v1.Policy.quotas:type_name -> interlock.v1.AgencyQuota
+	14, // 7: interlock.v1.Directory.epochs:type_name -> interlock.v1.KeyEpoch
+	10, // 8: interlock.v1.Directory.servers:type_name -> interlock.v1.Server
+	11, // 9: interlock.v1.Directory.agencies:type_name -> interlock.v1.Agency
+	17, // 10: interlock.v1.Directory.policy:type_name -> interlock.v1.Policy
+	19, // 11: interlock.v1.SignedDirectory.endorsements:type_name -> interlock.v1.Endorsement
+	20, // 12: interlock.v1.DirectoryUpdate.signed:type_name -> interlock.v1.SignedDirectory
+	23, // 13: interlock.v1.AdmissionRequest.application:type_name -> interlock.v1.Application
+	20, // 14: interlock.v1.AdmissionResponse.directory:type_name -> interlock.v1.SignedDirectory
+	24, // 15: interlock.v1.AdmissionResponse.secrets:type_name -> interlock.v1.EpochSecret
 	4,  // 16: interlock.v1.Evidence.first:type_name -> interlock.v1.Head
 	4,  // 17: interlock.v1.Evidence.second:type_name -> interlock.v1.Head
-	11, // 18: interlock.v1.ServerChange.server:type_name -> interlock.v1.Server
-	13, // 19: interlock.v1.OperatorChange.operator:type_name -> interlock.v1.Operator
-	18, // 20: interlock.v1.Motion.policy:type_name -> interlock.v1.Policy
-	33, // 21: interlock.v1.Motion.server:type_name -> interlock.v1.ServerChange
-	34, // 22: interlock.v1.Motion.operator:type_name -> interlock.v1.OperatorChange
-	35, // 23: interlock.v1.Motion.agency:type_name -> interlock.v1.AgencyChange
-	31, // 24: interlock.v1.Motion.new_epoch:type_name -> interlock.v1.NewEpoch
-	32, // 25: interlock.v1.Motion.retire_epoch:type_name -> interlock.v1.RetireEpoch
-	30, // 26: interlock.v1.Motion.reshare:type_name -> interlock.v1.Reshare
-	36, // 27: interlock.v1.Decision.motion:type_name -> interlock.v1.Motion
-	37, // 28: interlock.v1.Decision.invitation:type_name -> interlock.v1.Invitation
-	38, // 29: interlock.v1.OperateRequest.decision:type_name -> interlock.v1.Decision
-	21, // 30: interlock.v1.RecordResponse.directory:type_name -> interlock.v1.SignedDirectory
-	51, // 31: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
-	24, // 32: interlock.v1.PendingApplication.application:type_name -> interlock.v1.Application
-	38, // 33: interlock.v1.PendingApplication.approvals:type_name -> interlock.v1.Decision
-	24, // 34: interlock.v1.Admitted.application:type_name -> interlock.v1.Application
-	38, // 35: interlock.v1.Admitted.approvals:type_name -> interlock.v1.Decision
-	38, // 36: interlock.v1.Admitted.suspension:type_name -> interlock.v1.Decision
-	28, // 37: interlock.v1.Admitted.evidence:type_name -> interlock.v1.Evidence
-	38, // 38: interlock.v1.RefusedApplication.decision:type_name -> interlock.v1.Decision
-	38, // 39: interlock.v1.PendingMotion.decision:type_name -> interlock.v1.Decision
-	11, // 40: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
-	44, // 41: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Admitted
-	43, // 42: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
-	13, // 43: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
-	15, // 44: interlock.v1.RegistryStatus.epochs:type_name -> interlock.v1.KeyEpoch
-	18, // 45: interlock.v1.RegistryStatus.policy:type_name -> interlock.v1.Policy
-	46, // 46: interlock.v1.RegistryStatus.motions:type_name -> interlock.v1.PendingMotion
-	37, // 47: interlock.v1.RegistryStatus.invitations:type_name -> interlock.v1.Invitation
-	47, // 48: interlock.v1.RegistryStatus.notices:type_name -> interlock.v1.Notice
-	48, // 49: interlock.v1.RegistryStatus.activity:type_name -> interlock.v1.AgencyActivity
-	49, // 50: interlock.v1.RegistryStatus.server_activity:type_name -> interlock.v1.ServerActivity
-	50, // 51: interlock.v1.RegistryStatus.ceremony:type_name -> interlock.v1.CeremonyStatus
-	24, // 52: interlock.v1.Command.application:type_name -> interlock.v1.Application
-	38, // 53: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
-	53, // 54: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
-	54, // 55: interlock.v1.Command.ceremony:type_name -> interlock.v1.CeremonyMessage
-	55, // 56: interlock.v1.Command.lease:type_name -> interlock.v1.Lease
-	57, // 57: interlock.v1.Command.tick:type_name -> interlock.v1.Tick
-	28, // 58: interlock.v1.Command.evidence:type_name -> interlock.v1.Evidence
-	20, // 59: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
-	56, // 60: interlock.v1.Tick.usage:type_name -> interlock.v1.Usage
-	52, // 61: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
-	11, // 62: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
-	13, // 63: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
-	54, // 64: interlock.v1.Ceremony.messages:type_name -> interlock.v1.CeremonyMessage
-	62, // 65: interlock.v1.Account.grants:type_name -> interlock.v1.Grant
-	37, // 66: interlock.v1.UsedInvitation.invitation:type_name -> interlock.v1.Invitation
-	56, // 67: interlock.v1.DayUsage.leased:type_name -> interlock.v1.Usage
-	24, // 68: interlock.v1.RecordEntry.application:type_name -> interlock.v1.Application
-	38, // 69: interlock.v1.RecordEntry.decision:type_name -> interlock.v1.Decision
-	28, // 70: interlock.v1.RecordEntry.evidence:type_name -> interlock.v1.Evidence
-	57, // 71: interlock.v1.RecordEntry.evaluated:type_name -> interlock.v1.Tick
-	66, // 72: interlock.v1.RecordEntry.leased:type_name -> interlock.v1.DayUsage
-	15, // 73: interlock.v1.RecordEntry.key:type_name -> interlock.v1.KeyEpoch
-	47, // 74: interlock.v1.RecordEntry.notice:type_name -> interlock.v1.Notice
-	60, // 75: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
-	44, // 76: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Admitted
-	43, // 77: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
-	20, // 78: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
-	21, // 79: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
-	45, // 80: interlock.v1.RegistryState.refused:type_name -> interlock.v1.RefusedApplication
-	11, // 81: interlock.v1.RegistryState.servers:type_name -> interlock.v1.Server
-	13, // 82: interlock.v1.RegistryState.operators:type_name -> interlock.v1.Operator
-	15, // 83: interlock.v1.RegistryState.epochs:type_name -> interlock.v1.KeyEpoch
-	18, // 84: interlock.v1.RegistryState.policy:type_name -> interlock.v1.Policy
-	46, // 85: interlock.v1.RegistryState.motions:type_name -> interlock.v1.PendingMotion
-	65, // 86: interlock.v1.RegistryState.invitations:type_name -> interlock.v1.UsedInvitation
-	47, // 87: interlock.v1.RegistryState.notices:type_name -> interlock.v1.Notice
-	21, // 88: interlock.v1.RegistryState.handovers:type_name -> interlock.v1.SignedDirectory
-	61, // 89: interlock.v1.RegistryState.ceremony:type_name -> interlock.v1.Ceremony
-	63, // 90: interlock.v1.RegistryState.accounts:type_name -> interlock.v1.Account
-	64, // 91: interlock.v1.RegistryState.days:type_name -> interlock.v1.ServerDay
+	10, // 18: interlock.v1.ServerChange.server:type_name -> interlock.v1.Server
+	12, // 19: interlock.v1.OperatorChange.operator:type_name -> interlock.v1.Operator
+	17, // 20: interlock.v1.Motion.policy:type_name -> interlock.v1.Policy
+	32, // 21: interlock.v1.Motion.server:type_name -> interlock.v1.ServerChange
+	33, // 22: interlock.v1.Motion.operator:type_name -> interlock.v1.OperatorChange
+	34, // 23: interlock.v1.Motion.agency:type_name -> interlock.v1.AgencyChange
+	30, // 24: interlock.v1.Motion.new_epoch:type_name -> interlock.v1.NewEpoch
+	31, // 25: interlock.v1.Motion.retire_epoch:type_name -> interlock.v1.RetireEpoch
+	29, // 26: interlock.v1.Motion.reshare:type_name -> interlock.v1.Reshare
+	35, // 27: interlock.v1.Decision.motion:type_name -> interlock.v1.Motion
+	36, // 28: interlock.v1.Decision.invitation:type_name -> interlock.v1.Invitation
+	37, // 29: interlock.v1.OperateRequest.decision:type_name -> interlock.v1.Decision
+	20, // 30: interlock.v1.RecordResponse.directory:type_name -> interlock.v1.SignedDirectory
+	50, // 31: interlock.v1.OperateResponse.status:type_name -> interlock.v1.RegistryStatus
+	23, // 32: interlock.v1.PendingApplication.application:type_name -> interlock.v1.Application
+	37, // 33: interlock.v1.PendingApplication.approvals:type_name -> interlock.v1.Decision
+	23, // 34: interlock.v1.Admitted.application:type_name -> interlock.v1.Application
+	37, // 35: interlock.v1.Admitted.approvals:type_name -> interlock.v1.Decision
+	37, // 36: interlock.v1.Admitted.suspension:type_name -> interlock.v1.Decision
+	27, // 37: interlock.v1.Admitted.evidence:type_name -> interlock.v1.Evidence
+	37, // 38: interlock.v1.RefusedApplication.decision:type_name -> interlock.v1.Decision
+	37, // 39: interlock.v1.PendingMotion.decision:type_name -> interlock.v1.Decision
+	10, // 40: interlock.v1.RegistryStatus.servers:type_name -> interlock.v1.Server
+	43, // 41: interlock.v1.RegistryStatus.agencies:type_name -> interlock.v1.Admitted
+	42, // 42: interlock.v1.RegistryStatus.pending:type_name -> interlock.v1.PendingApplication
+	12, // 43: interlock.v1.RegistryStatus.operators:type_name -> interlock.v1.Operator
+	14, // 44: interlock.v1.RegistryStatus.epochs:type_name -> interlock.v1.KeyEpoch
+	17, // 45: interlock.v1.RegistryStatus.policy:type_name -> interlock.v1.Policy
+	45, // 46: interlock.v1.RegistryStatus.motions:type_name -> interlock.v1.PendingMotion
+	36, // 47: interlock.v1.RegistryStatus.invitations:type_name -> interlock.v1.Invitation
+	46, // 48: interlock.v1.RegistryStatus.notices:type_name -> interlock.v1.Notice
+	47, // 49: interlock.v1.RegistryStatus.activity:type_name -> interlock.v1.AgencyActivity
+	48, // 50: interlock.v1.RegistryStatus.server_activity:type_name -> interlock.v1.ServerActivity
+	49, // 51: interlock.v1.RegistryStatus.ceremony:type_name -> interlock.v1.CeremonyStatus
+	23, // 52: interlock.v1.Command.application:type_name -> interlock.v1.Application
+	37, // 53: interlock.v1.Command.decision:type_name -> interlock.v1.Decision
+	52, // 54: interlock.v1.Command.endorse:type_name -> interlock.v1.EndorseVersion
+	53, // 55: interlock.v1.Command.ceremony:type_name -> interlock.v1.CeremonyMessage
+	54, // 56: interlock.v1.Command.lease:type_name -> interlock.v1.Lease
+	56, // 57: interlock.v1.Command.tick:type_name -> interlock.v1.Tick
+	27, // 58: interlock.v1.Command.evidence:type_name -> interlock.v1.Evidence
+	19, // 59: interlock.v1.EndorseVersion.endorsement:type_name -> interlock.v1.Endorsement
+	55, // 60: interlock.v1.Tick.usage:type_name -> interlock.v1.Usage
+	51, // 61: interlock.v1.ProposeRequest.command:type_name -> interlock.v1.Command
+	10, // 62: interlock.v1.Genesis.servers:type_name -> interlock.v1.Server
+	12, // 63: interlock.v1.Genesis.operators:type_name -> interlock.v1.Operator
+	53, // 64: interlock.v1.Ceremony.messages:type_name -> interlock.v1.CeremonyMessage
+	61, // 65: interlock.v1.Account.grants:type_name -> interlock.v1.Grant
+	36, // 66: interlock.v1.UsedInvitation.invitation:type_name -> interlock.v1.Invitation
+	55, // 67: interlock.v1.DayUsage.leased:type_name -> interlock.v1.Usage
+	23, // 68: interlock.v1.RecordEntry.application:type_name -> interlock.v1.Application
+	37, // 69: interlock.v1.RecordEntry.decision:type_name -> interlock.v1.Decision
+	27, // 70: interlock.v1.RecordEntry.evidence:type_name -> interlock.v1.Evidence
+	56, // 71: interlock.v1.RecordEntry.evaluated:type_name -> interlock.v1.Tick
+	65, // 72: interlock.v1.RecordEntry.leased:type_name -> interlock.v1.DayUsage
+	14, // 73: interlock.v1.RecordEntry.key:type_name -> interlock.v1.KeyEpoch
+	46, // 74: interlock.v1.RecordEntry.notice:type_name -> interlock.v1.Notice
+	59, // 75: interlock.v1.RegistryState.genesis:type_name -> interlock.v1.Genesis
+	43, // 76: interlock.v1.RegistryState.agencies:type_name -> interlock.v1.Admitted
+	42, // 77: interlock.v1.RegistryState.pending:type_name -> interlock.v1.PendingApplication
+	19, // 78: interlock.v1.RegistryState.endorsements:type_name -> interlock.v1.Endorsement
+	20, // 79: interlock.v1.RegistryState.published:type_name -> interlock.v1.SignedDirectory
+	44, // 80: interlock.v1.RegistryState.refused:type_name -> interlock.v1.RefusedApplication
+	10, // 81: interlock.v1.RegistryState.servers:type_name -> interlock.v1.Server
+	12, // 82: interlock.v1.RegistryState.operators:type_name -> interlock.v1.Operator
+	14, // 83: interlock.v1.RegistryState.epochs:type_name -> interlock.v1.KeyEpoch
+	17, // 84: interlock.v1.RegistryState.policy:type_name -> interlock.v1.Policy
+	45, // 85: interlock.v1.RegistryState.motions:type_name -> interlock.v1.PendingMotion
+	64, // 86: interlock.v1.RegistryState.invitations:type_name -> interlock.v1.UsedInvitation
+	46, // 87: interlock.v1.RegistryState.notices:type_name -> interlock.v1.Notice
+	20, // 88: interlock.v1.RegistryState.handovers:type_name -> interlock.v1.SignedDirectory
+	60, // 89: interlock.v1.RegistryState.ceremony:type_name -> interlock.v1.Ceremony
+	62, // 90: interlock.v1.RegistryState.accounts:type_name -> interlock.v1.Account
+	63, // 91: interlock.v1.RegistryState.days:type_name -> interlock.v1.ServerDay
 	92, // [92:92] is the sub-list for method output_type
 	92, // [92:92] is the sub-list for method input_type
 	92, // [92:92] is the sub-list for extension type_name
@@ -5887,7 +5820,7 @@ func file_wire_proto_init() {
 	if File_wire_proto != nil {
 		return
 	}
-	file_wire_proto_msgTypes[36].OneofWrappers = []any{
+	file_wire_proto_msgTypes[35].OneofWrappers = []any{
 		(*Motion_Policy)(nil),
 		(*Motion_Server)(nil),
 		(*Motion_Operator)(nil),
@@ -5896,7 +5829,7 @@ func file_wire_proto_init() {
 		(*Motion_RetireEpoch)(nil),
 		(*Motion_Reshare)(nil),
 	}
-	file_wire_proto_msgTypes[52].OneofWrappers = []any{
+	file_wire_proto_msgTypes[51].OneofWrappers = []any{
 		(*Command_Application)(nil),
 		(*Command_Decision)(nil),
 		(*Command_Endorse)(nil),
@@ -5905,7 +5838,7 @@ func file_wire_proto_init() {
 		(*Command_Tick)(nil),
 		(*Command_Evidence)(nil),
 	}
-	file_wire_proto_msgTypes[67].OneofWrappers = []any{
+	file_wire_proto_msgTypes[66].OneofWrappers = []any{
 		(*RecordEntry_Application)(nil),
 		(*RecordEntry_Decision)(nil),
 		(*RecordEntry_Evidence)(nil),
@@ -5920,7 +5853,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   69,
+			NumMessages:   68,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
