@@ -48,7 +48,7 @@ func (sv *Server) Serve(ctx context.Context, reader directory.AgencyID, s *link.
 	if failed := <-noted; failed != nil {
 		return failed
 	}
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		err = <-read // the stream is over, and the reader knows why
 	}
 	if errors.Is(err, io.EOF) {
