@@ -117,6 +117,14 @@ func suites() []suite {
 			},
 		},
 		{
+			title: "What an entry of another member takes on the disk", dir: "node/store", bench: "^BenchmarkEntries$", time: "1x", once: true,
+			about: "A million entries and the index over their tags, settled, filters included. The reference is an entry's size on the wire, 75 bytes.",
+			rows: []row{{
+				what: "bytes an entry", target: 1 / 1.3,
+				ours: measurement{"Entries", "ours-bytes"}, reference: measurement{"Entries", "reference-bytes"},
+			}},
+		},
+		{
 			title: "Who shares what, against private set intersection", dir: "testnet/bench/psi", bench: "^Benchmark(OneNewIdentifier|AllAgencies)$", time: "3x", cpu: 1,
 			about: intersected,
 			rows: []row{
@@ -199,7 +207,7 @@ const sharing = "All nodes share this machine's processors: each takes the whole
 
 const small = "Ours encodes, measures and decodes a message; the reference echoes six bytes."
 
-const framed = "Ours encodes each frame, reads it whole into fresh memory and decodes it; the reference throws away what it reads."
+const framed = "Ours encodes each frame, reads it whole, decodes it and encodes it again to see that it had its one encoding; the reference throws away what it reads."
 
 const unreadable = "raft-wal 0.4.0 does not read a log whose end was cut, as a follower's is after an election; it is shown for comparison."
 
