@@ -313,8 +313,8 @@ func (o *outsider) comparesInVain(t *testing.T, denver, boulder *Agency) {
 		var receipts wire.ReceiptsResponse
 		o.asks(t, to, wire.ProtocolHoldings, &holdings)
 		o.asks(t, to, wire.ProtocolReceipts, &receipts)
-		for _, h := range holdings.Feeds {
-			if h.Author == denver.ID && (h.Number != everyone.Number || h.Generation != everyone.Generation) {
+		for _, h := range holdings.Heads {
+			if h.Author == denver.ID && (h.Audience != "" || h.Number != everyone.Number || h.Generation != everyone.Generation) {
 				t.Errorf("%s says that it holds %d of denver's feed, want the %d that are for every member", to.ID, h.Number, everyone.Number)
 			}
 		}
