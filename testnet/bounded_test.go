@@ -52,7 +52,7 @@ func (o *outsider) clings(t *testing.T, to *Agency, reads bool) {
 func TestPeersThatDoNotTakeWhatTheyAskForCostLittle(t *testing.T) {
 	const (
 		identifiers = 1000
-		written     = 200_000
+		written     = 60_000
 		heap        = 32 << 20
 		goroutines  = 100
 	)
