@@ -10,7 +10,7 @@ demo: ## a whole network on this machine, with sample cases
 	go run ./cmd/interlock demo
 
 test: ## everything, with the race detector
-	go test -race -timeout 25m ./...
+	go test -race -timeout 45m ./...
 
 check: ## formatting, vet, staticcheck and known vulnerabilities
 	./scripts/check
