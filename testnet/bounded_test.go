@@ -46,13 +46,13 @@ func (o *outsider) clings(t *testing.T, to *Agency, reads bool) {
 	}
 }
 
-// TestPeersThatDoNotTakeWhatTheyAskForCostLittle: while 60,000 entries are written,
+// TestPeersThatDoNotTakeWhatTheyAskForCostLittle: while 20,000 entries are written,
 // one peer never reads and another never acknowledges, on as many subscriptions as
 // they may have. Kept for each of those eight, the entries alone would be 120 MB.
 func TestPeersThatDoNotTakeWhatTheyAskForCostLittle(t *testing.T) {
 	const (
 		identifiers = 1000
-		written     = 60_000
+		written     = 20_000
 		heap        = 32 << 20
 		goroutines  = 100
 	)
