@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"interlock/node/casefile"
 	"interlock/protocol/directory"
 )
 
@@ -141,18 +140,12 @@ func (c *chaos) prepare(ctx context.Context) error {
 	return c.corrupt(ctx)
 }
 
-var chaosOfficer = casefile.Officer{Name: "m.okafor", Role: casefile.Investigator}
-
 func ids(list []*Agency) (ids []directory.AgencyID) {
 	for _, a := range list {
 		ids = append(ids, directory.AgencyID(a.ID))
 	}
 	slices.Sort(ids)
 	return ids
-}
-
-func (c *chaos) groups() []directory.Group {
-	return []directory.Group{{Name: frontRange, Agencies: c.group}}
 }
 
 // honest are the agencies that never lie.
@@ -210,74 +203,6 @@ func (c *chaos) play(ctx context.Context) error {
 	return c.retire(ctx)
 }
 
-// heal undoes every fault.
-func (c *chaos) heal(ctx context.Context) error {
-	c.HealAll()
-	for _, s := range c.Servers() {
-		if s.running() == nil {
-			if err := s.Start(); err != nil {
-				return err
-			}
-		}
-	}
-	if _, err := c.Leader(ctx); err != nil {
-		return err
-	}
-	for a := range c.armed {
-		if err := a.Kill(); err != nil {
-			return err
-		}
-	}
-	clear(c.armed)
-	for _, a := range c.Agencies() {
-		if a.Node() == nil && a != c.liar {
-			if err := a.Start(); err != nil {
-				return err
-			}
-		}
-	}
-	if c.suspended != nil {
-		if err := c.Reinstate(ctx, c.suspended.ID); err != nil {
-			return err
-		}
-		c.suspended = nil
-	}
-	if c.renewing {
-		if err := c.AwaitDirectory(ctx, func(d *directory.Directory) bool { return len(d.Epochs) == 2 }); err != nil {
-			return err
-		}
-	}
-	if err := c.convict(ctx); err != nil {
-		return err
-	}
-	if err := c.AwaitTaken(ctx); err != nil {
-		return err
-	}
-	return c.AwaitLinked(ctx)
-}
-
-// retire ends a former token key once everybody has renewed.
-func (c *chaos) retire(ctx context.Context) error {
-	if !c.renewing {
-		return nil
-	}
-	c.renewing = false
-	var former uint32
-	err := c.AwaitDirectory(ctx, func(d *directory.Directory) bool {
-		for _, k := range d.Epochs {
-			if former == 0 || uint32(k.Epoch) < former {
-				former = uint32(k.Epoch)
-			}
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	c.say("operators retire token key %d", former)
-	return c.RetireTokenKey(ctx, former)
-}
-
 // unsettled says what is still on its way.
 func (c *chaos) unsettled() error {
 	all, err := c.read((*Agency).progress)
@@ -305,10 +230,4 @@ func (c *chaos) unsettled() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// decided counts a decision and says it.
-func (c *chaos) decided(format string, args ...any) {
-	c.counts.decisions++
-	c.say(format, args...)
 }

@@ -5,74 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"interlock/crypto/vault"
-	"interlock/node/casefile"
 	"interlock/node/desk"
 	"interlock/protocol/directory"
 	"interlock/protocol/link"
 	"interlock/protocol/wire"
 	"interlock/replication/centre"
 )
-
-// patience is for a machine that has no time for us. No claim is about time:
-// speed is measured in benchmarks.
-const patience = 4 * time.Minute
-
-func start(t *testing.T, a *Agency) {
-	t.Helper()
-	if err := a.Start(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func stop(t *testing.T, s interface{ Stop() error }) {
-	t.Helper()
-	if err := s.Stop(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func opens(t *testing.T, a *Agency, number string) casefile.CaseID {
-	t.Helper()
-	c, err := a.Opens(okafor, number, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.ID
-}
-
-func pastes(t *testing.T, a *Agency, c casefile.CaseID, text string) desk.Saved {
-	t.Helper()
-	saved, err := a.Pastes(t.Context(), okafor, c, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return saved
-}
-
-// settleAndCheck lets everything arrive and checks every invariant.
-func settleAndCheck(t *testing.T, net *Net) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := net.Settle(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := net.Check(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func alerts(t *testing.T, a *Agency) int {
-	t.Helper()
-	list, err := a.Alerts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
-}
 
 func TestBothAgenciesAreAlerted(t *testing.T) {
 	net := Start(t, Plan{Agencies: Members("denver-pd", "boulder-so", "aurora-pd")})
