@@ -10,10 +10,7 @@ import (
 
 func TestOneCallNeverGetsTokensOfTwoEpochs(t *testing.T) {
 	rows := identifiers(t, 2*batchSize+1)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
-		defer q.Close()
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		c := ask(t.Context(), q, rows, Import)
 		list := wantSizes(t, o, batchSize, batchSize)
 		o.change(func(k *directory.KeyEpoch) { k.Epoch = 2 })
@@ -33,10 +30,7 @@ func TestOneCallNeverGetsTokensOfTwoEpochs(t *testing.T) {
 
 func TestAnIdentifierInFlightUnderTheFormerKeyIsAskedForUnderTheNewOne(t *testing.T) {
 	ids := identifiers(t, 1)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
-		defer q.Close()
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		first := ask(t.Context(), q, ids, Officer)
 		synctest.Wait()
 		o.change(func(k *directory.KeyEpoch) { k.Epoch = 2 })
@@ -53,10 +47,7 @@ func TestAnIdentifierInFlightUnderTheFormerKeyIsAskedForUnderTheNewOne(t *testin
 
 func TestABatchThatFailsBecauseTheSharesChangedIsSentAgain(t *testing.T) {
 	ids := identifiers(t, 2)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
-		defer q.Close()
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		c := ask(t.Context(), q, ids, Officer)
 		list := wantSizes(t, o, 2)
 		o.change(func(k *directory.KeyEpoch) { k.Generation = 2 })
@@ -70,10 +61,7 @@ func TestABatchThatFailsBecauseTheSharesChangedIsSentAgain(t *testing.T) {
 
 func TestABatchThatIsSentAgainLeavesOutWhatOthersGotUnderTheNewKey(t *testing.T) {
 	ids := identifiers(t, 3)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
-		defer q.Close()
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		all := ask(t.Context(), q, ids, Import)
 		synctest.Wait()
 		o.change(func(k *directory.KeyEpoch) { k.Epoch = 2 })

@@ -157,6 +157,18 @@ func queueAt(t testing.TB, o *office) *Queue {
 	return q
 }
 
+// atOffice runs a test in a bubble of its own, with an office and a queue at it that
+// is closed in the end, if it was not before.
+func atOffice(t *testing.T, test func(*testing.T, *office, *Queue)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice()
+		q := queueAt(t, o)
+		defer q.Close()
+		test(t, o, q)
+	})
+}
+
 // ask asks in the background.
 func ask(ctx context.Context, q *Queue, ids []identifier.Identifier, u Urgency) <-chan result {
 	out := make(chan result, 1)

@@ -11,10 +11,7 @@ import (
 
 func TestBatchesFillWhileTheOnesBeforeAreInFlight(t *testing.T) {
 	ids := identifiers(t, 40)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
-		defer q.Close()
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		var calls []<-chan result
 		for i := range ids {
 			calls = append(calls, ask(t.Context(), q, ids[i:i+1], Import))
@@ -35,9 +32,7 @@ func TestBatchesFillWhileTheOnesBeforeAreInFlight(t *testing.T) {
 
 func TestAnOfficerOvertakesAnImport(t *testing.T) {
 	rows, mine := identifiers(t, 20_000), identifiers(t, 20_003)[20_000:]
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		imported := ask(t.Context(), q, rows, Import)
 		wantSizes(t, o, batchSize, batchSize)
 
@@ -75,9 +70,7 @@ func TestAnOfficerOvertakesAnImport(t *testing.T) {
 
 func TestWhatAnOfficerWantsIsPulledOutOfAnImport(t *testing.T) {
 	rows := identifiers(t, 3*batchSize)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		imported := ask(t.Context(), q, rows, Import)
 		wantSizes(t, o, batchSize, batchSize)
 		last := rows[len(rows)-1:]
@@ -101,10 +94,7 @@ func TestWhatAnOfficerWantsIsPulledOutOfAnImport(t *testing.T) {
 
 func TestAnIdentifierInFlightIsNotAskedForAgain(t *testing.T) {
 	ids := identifiers(t, 3)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
-		defer q.Close()
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		first := ask(t.Context(), q, ids[:2], Import)
 		synctest.Wait()
 		twice := []identifier.Identifier{ids[1], ids[0], ids[1]}
@@ -126,10 +116,7 @@ func TestAnIdentifierInFlightIsNotAskedForAgain(t *testing.T) {
 
 func TestACallerThatGivesUpTakesBackOnlyWhatNobodyElseWants(t *testing.T) {
 	rows := identifiers(t, 2*batchSize+3)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
-		defer q.Close()
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := ask(ctx, q, rows, Import)
 		synctest.Wait()
@@ -165,10 +152,7 @@ func TestACallerThatGivesUpTakesBackOnlyWhatNobodyElseWants(t *testing.T) {
 
 func TestAFailedBatchFailsWhoeverWaitedForIt(t *testing.T) {
 	rows := identifiers(t, 3*batchSize)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
-		q := queueAt(t, o)
-		defer q.Close()
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		whole := ask(t.Context(), q, rows, Import)
 		synctest.Wait()
 		part := ask(t.Context(), q, rows[batchSize:batchSize+1], Officer)
@@ -189,10 +173,8 @@ func TestAFailedBatchFailsWhoeverWaitedForIt(t *testing.T) {
 
 func TestWithoutAKeyThereAreNoTokens(t *testing.T) {
 	ids := identifiers(t, 1)
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice()
+	atOffice(t, func(t *testing.T, o *office, q *Queue) {
 		o.none = true
-		q := queueAt(t, o)
 		if r := <-ask(t.Context(), q, ids, Officer); !errors.Is(r.err, ErrUnavailable) {
 			t.Errorf("Tokens = %v, want %v", r.err, ErrUnavailable)
 		}
