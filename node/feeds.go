@@ -206,20 +206,3 @@ func (f *Flow) KeptBatch(id feed.ID, since, until uint64) (b feed.Batch, err err
 	})
 	return b, err
 }
-
-// Acknowledge records what a reader has of a feed of ours.
-func (f *Flow) Acknowledge(reader directory.AgencyID, a directory.Audience, generation uint32, number uint64) error {
-	known := false
-	err := f.store.View(func(tx *store.Tx) error {
-		g, n, err := tx.Acknowledged(reader, a)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil // its first
-		}
-		known = g > generation || g == generation && n >= number
-		return err
-	})
-	if err != nil || known {
-		return err
-	}
-	return f.store.UpdateForeign(func(tx *store.Tx) error { return tx.Acknowledge(reader, a, generation, number) })
-}

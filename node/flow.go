@@ -45,6 +45,8 @@ type Flow struct {
 	matching []directory.AgencyID // members that we match with; nil to read them; owned by the writing transaction
 
 	changes  changes       // of the feeds held here
+	acks     acks          // of the readers of our feeds
+	acked    chan struct{} // receives, without blocking, when there is one
 	waiting  chan struct{} // receives, without blocking, when something waits for its token
 	joined   chan struct{} // receives, without blocking, when a member must be derived
 	compact  chan struct{} // receives, without blocking, when a feed is to forget what was purged

@@ -100,7 +100,7 @@ func Start(o Options) (*Node, error) {
 	if err := n.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start node %s: %w", o.Config.Agency, err), n.Close())
 	}
-	for _, task := range []func(){n.keepStanding, n.keepDirectory, n.keepCatchingUp, n.keepDeriving, n.keepCompacting, n.keepReporting, n.keepReceipts, n.keepSpreading} {
+	for _, task := range []func(){n.keepStanding, n.keepDirectory, n.keepCatchingUp, n.keepDeriving, n.keepCompacting, n.keepAcks, n.keepReporting, n.keepReceipts, n.keepSpreading} {
 		n.tasks.Go(task)
 	}
 	return n, nil
@@ -158,9 +158,9 @@ func (n *Node) wire(network directory.Network) error {
 	n.tokens = queue
 	n.flow = &Flow{
 		self: n.agency.ID, key: n.keys.Signing, store: n.store, now: time.Now, log: n.o.Log,
-		tokens:  n.tokens,
-		raised:  n.raised,
-		waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1), compact: make(chan struct{}, 1), evidence: make(chan struct{}, 1),
+		tokens: n.tokens,
+		raised: n.raised,
+		acked:  make(chan struct{}, 1), waiting: make(chan struct{}, 1), joined: make(chan struct{}, 1), compact: make(chan struct{}, 1), evidence: make(chan struct{}, 1),
 	}
 	n.followers = exchange.NewFollowers(n.flow, n.host, n.o.Pauses.Feed, n.flow.Convict, n.o.Log, time.Now)
 	n.directory = &membership.Follower{

@@ -18,8 +18,9 @@ import (
 type Server struct {
 	Self   directory.AgencyID
 	Source Source
-	// Acknowledged is told what a reader has of a feed of ours, on its disk and compared.
-	Acknowledged func(reader directory.AgencyID, a directory.Audience, generation uint32, number uint64) error
+	// Acknowledged is told what a reader has of a feed of ours, on its disk and
+	// compared. The next batch waits for it, so it is quick.
+	Acknowledged func(reader directory.AgencyID, a directory.Audience, generation uint32, number uint64)
 }
 
 // Serve answers one subscription of reader. It returns when the subscriber
@@ -41,13 +42,7 @@ func (sv *Server) Serve(ctx context.Context, reader directory.AgencyID, s *link.
 		defer cancel()
 		read <- readAcks(ctx, s, acks)
 	}()
-	noted := make(chan error, 1)
-	go func() { noted <- o.note(cancel) }()
 	err = o.run(ctx, acks)
-	close(o.acked)
-	if failed := <-noted; failed != nil {
-		return failed
-	}
 	if err != nil && ctx.Err() != nil {
 		err = <-read // the stream is over, and the reader knows why
 	}
@@ -80,8 +75,7 @@ type outgoing struct {
 	once           bool
 	feeds          map[directory.Audience]*sent
 	unacked        []pending
-	turn           int          // the feed that the next room is for
-	acked          chan pending // what note is to pass on; closed by Serve
+	turn           int // the feed that the next room is for
 }
 
 // pending is a batch that the subscriber has not acknowledged.
@@ -106,7 +100,7 @@ func (sv *Server) opening(reader directory.AgencyID, s *link.Stream, sub *wire.S
 	if err != nil {
 		return nil, wire.Refuse(wire.CodeMalformed, err)
 	}
-	o := &outgoing{Server: sv, reader: reader, author: author, stream: s, once: sub.Once, feeds: map[directory.Audience]*sent{}, acked: make(chan pending, outstanding)}
+	o := &outgoing{Server: sv, reader: reader, author: author, stream: s, once: sub.Once, feeds: map[directory.Audience]*sent{}}
 	servable, err := sv.Source.Servable(author, reader)
 	if err != nil {
 		return nil, err
@@ -288,28 +282,7 @@ func (o *outgoing) acknowledge(a *wire.Ack) error {
 	}
 	o.unacked = o.unacked[1:]
 	if o.author == o.Self && !p.kept {
-		o.acked <- p
+		o.Acknowledged(o.reader, p.audience, p.generation, p.number)
 	}
 	return nil
-}
-
-// note passes acknowledgements on, of several of one feed the last: they go onto
-// our disk, and no batch waits for that. Where that fails it calls stop.
-func (o *outgoing) note(stop func()) (err error) {
-	for p := range o.acked {
-		last := map[directory.Audience]pending{p.audience: p}
-		for n := len(o.acked); n > 0; n-- {
-			p := <-o.acked
-			last[p.audience] = p
-		}
-		for a, p := range last {
-			if err == nil {
-				err = o.Acknowledged(o.reader, a, p.generation, p.number)
-			}
-		}
-		if err != nil {
-			stop()
-		}
-	}
-	return err
 }

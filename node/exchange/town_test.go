@@ -92,13 +92,12 @@ func (m *member) begin() {
 			}
 		}
 	}
-	server := &Server{Self: m.agency.ID, Source: m.shelf, Acknowledged: func(reader directory.AgencyID, a directory.Audience, generation uint32, number uint64) error {
+	server := &Server{Self: m.agency.ID, Source: m.shelf, Acknowledged: func(reader directory.AgencyID, a directory.Audience, generation uint32, number uint64) {
 		told := acknowledged{reader, a, generation, number}
 		if m.told != nil {
 			m.told(told)
 		}
 		m.acks <- told
-		return nil
 	}}
 	m.host.Handle(wire.ProtocolFeed, func(ctx context.Context, s *link.Stream) error {
 		reader, _ := m.directory().AgencyOf(s.Peer())
