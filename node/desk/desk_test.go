@@ -15,6 +15,7 @@ import (
 	"interlock/crypto/token"
 	"interlock/node/alert"
 	"interlock/node/casefile"
+	"interlock/node/desk/rehearsal"
 	"interlock/node/intake"
 	"interlock/node/store"
 	"interlock/protocol/directory"
@@ -23,12 +24,9 @@ import (
 
 // flow holds what is entered and goes no further.
 type flow struct {
-	store *store.Store
+	rehearsal.Flow
 	fails int // after so many steps
 	steps int
-
-	withdrawn uint64 // entries so far, in every audience
-	now       func() time.Time
 }
 
 var errFault = errors.New("fault")
@@ -38,24 +36,16 @@ func (f *flow) Enter(_ context.Context, c casefile.CaseID, found []casefile.Foun
 	if f.fails > 0 && f.steps > f.fails {
 		return Saved{}, errFault
 	}
-	return s, f.store.Update(func(tx *store.Tx) error {
-		for _, fd := range found {
-			id, err := tx.IdentifierID(fd.Identifier)
-			if err != nil {
-				return err
-			}
-			isNew, err := tx.Hold(c, id, fd.Sightings...)
+	return s, f.Store.Update(func(tx *store.Tx) error {
+		for _, one := range found {
+			_, isNew, err := f.Hold(tx, c, one)
 			if err != nil {
 				return err
 			}
 			if isNew {
 				s.Added++
-				err = tx.PutSharing(c, id, fd.Sharing)
 			} else {
 				s.Already++
-			}
-			if err != nil {
-				return err
 			}
 		}
 		return with(tx, s)
@@ -100,7 +90,7 @@ func newRoomOn(t *testing.T, free func() (uint64, error)) *room {
 	})
 	r := &room{store: s, network: &network{}, covers: &covers{}, clock: &clock{time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}}
 	now := func() time.Time { return r.clock.now }
-	r.flow = &flow{store: s, now: now}
+	r.flow = &flow{Flow: rehearsal.Flow{Store: s, Now: now}}
 	r.Desk = New(Options{
 		Agency: directory.Agency{ID: "denver-pd"}, Store: s, Flow: r.flow, Network: r.network, Coverage: r.covers, Now: now,
 	})

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -15,48 +14,6 @@ import (
 	"interlock/protocol/directory"
 	"interlock/protocol/identifier"
 )
-
-func (f *flow) Handle(_ context.Context, c casefile.CaseID, ids []identifier.Identifier, to casefile.Sharing, by casefile.OfficerName) error {
-	return f.change(c, ids, by, func(tx *store.Tx, id casefile.IdentifierID, change *casefile.Change) error {
-		change.To = to
-		return tx.PutSharing(c, id, to)
-	})
-}
-
-func (f *flow) Purge(_ context.Context, c casefile.CaseID, ids []identifier.Identifier, by casefile.OfficerName) error {
-	return f.change(c, ids, by, func(tx *store.Tx, id casefile.IdentifierID, change *casefile.Change) error {
-		change.Purged, change.Identifier = true, nil
-		return tx.Unhold(c, id)
-	})
-}
-
-// change records one change of each identifier, with a withdrawal where it was
-// shared.
-func (f *flow) change(c casefile.CaseID, ids []identifier.Identifier, by casefile.OfficerName, do func(*store.Tx, casefile.IdentifierID, *casefile.Change) error) error {
-	return f.store.Update(func(tx *store.Tx) error {
-		for _, i := range ids {
-			id, err := tx.Known(i)
-			if err != nil {
-				return err
-			}
-			change := casefile.Change{Case: c, By: by, At: f.now()}
-			if change.Identifier, err = i.MarshalBinary(); err != nil {
-				return err
-			}
-			if change.From, err = tx.Sharing(c, id); err != nil {
-				return err
-			}
-			if change.From.Way == casefile.Share {
-				f.withdrawn++
-				change.Withdrawn = []casefile.Withdrawal{{Audience: change.From.Audience, Number: f.withdrawn}}
-			}
-			if err := errors.Join(do(tx, id, &change), tx.AddChange(change)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
 
 // federates puts four agencies into the directory, and groups.
 func (r *room) federates() {

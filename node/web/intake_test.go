@@ -177,13 +177,13 @@ func TestNothingTypedIsLost(t *testing.T) {
 
 	page = b.hands("/cases/1/intake", "one@example.org\ntwo@example.org")
 	ids := drafts(page)
-	w.flow.fault = &casefile.Sentence{Text: "The disk is full.", Hint: "Call somebody."}
+	w.flow.Fault = &casefile.Sentence{Text: "The disk is full.", Hint: "Call somebody."}
 	page = b.post("/cases/1/check", url.Values{"do": {"save"}, "draft": ids, "leave": {ids[0] + ":1"}})
 	says(t, page, "The disk is full.", "Call somebody.", "one@example.org", "two@example.org")
 	if !regexp.MustCompile(`value="` + ids[0] + `:1"[^>]* checked`).MatchString(page.body) {
 		t.Error("the officer's tick is lost")
 	}
-	w.flow.fault = nil
+	w.flow.Fault = nil
 	says(t, b.post("/cases/1/check", url.Values{"do": {"save"}, "draft": ids, "leave": {ids[0] + ":1"}}), "1 identifier saved.")
 }
 
@@ -192,7 +192,7 @@ func TestAnErrorNeverShowsItsText(t *testing.T) {
 	w.opens("m.okafor", "DPD-1", "")
 	b := w.signsIn("m.okafor")
 	page := b.hands("/cases/1/intake", tip)
-	w.flow.fault = errors.New("pebble: cannot frobnicate shard 9")
+	w.flow.Fault = errors.New("pebble: cannot frobnicate shard 9")
 	page = b.post("/cases/1/check", url.Values{"do": {"save"}, "draft": drafts(page)})
 	if page.status != http.StatusInternalServerError {
 		t.Errorf("a fault: %d, want 500", page.status)

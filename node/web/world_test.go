@@ -20,11 +20,11 @@ import (
 	"testing"
 	"time"
 
-	"interlock/crypto/oprf"
 	"interlock/crypto/token"
 	"interlock/node/alert"
 	"interlock/node/casefile"
 	"interlock/node/desk"
+	"interlock/node/desk/rehearsal"
 	"interlock/node/store"
 	"interlock/node/web"
 	"interlock/protocol/directory"
@@ -91,7 +91,7 @@ func build(t testing.TB, origin string) *world {
 		}
 	})
 	w.covers = &covers{}
-	w.network, w.flow = newNetwork(), &flow{store: w.store, registry: true, now: w.clock}
+	w.network, w.flow = newNetwork(), &flow{Flow: rehearsal.Flow{Store: w.store, Now: w.clock}, registry: true}
 	w.desk = desk.New(desk.Options{
 		Agency: directory.Agency{ID: "denver-pd", Name: "Denver Police Department", Jurisdiction: "US-CO"},
 		Store:  w.store, Flow: w.flow, Network: w.network, Coverage: w.covers, Now: w.clock,
@@ -210,91 +210,6 @@ func (w *world) summaryOf(c casefile.Case) (id alert.ID) {
 	}
 	return id
 }
-
-// flow holds identifiers, with a token while there is a registry.
-type flow struct {
-	store    *store.Store
-	registry bool
-	fault    error       // what Enter fails with
-	meets    *alert.Pair // raised with whatever is entered
-
-	now       func() time.Time
-	withdrawn uint64 // entries that withdraw, so far
-}
-
-func (f *flow) Enter(_ context.Context, c casefile.CaseID, found []casefile.Found, with func(*store.Tx, desk.Saved) error) (saved desk.Saved, err error) {
-	if f.fault != nil {
-		return saved, f.fault
-	}
-	err = f.store.Update(func(tx *store.Tx) error {
-		saved = desk.Saved{}
-		for _, one := range found {
-			id, err := tx.IdentifierID(one.Identifier)
-			if err != nil {
-				return err
-			}
-			isNew, err := tx.Hold(c, id, one.Sightings...)
-			if err != nil {
-				return err
-			}
-			if isNew {
-				saved.Added++
-				err = tx.PutSharing(c, id, one.Sharing)
-			} else {
-				saved.Already++
-			}
-			if err != nil {
-				return err
-			}
-			if f.meets != nil {
-				if err := tx.Raise(*f.meets, alert.Ground{Identifier: one.Identifier}); err != nil {
-					return err
-				}
-			}
-			if !f.registry {
-				saved.Waiting++
-				err = tx.Wait(id)
-			} else {
-				var t oprf.Token
-				rand.Read(t[:])
-				err = tx.PutToken(id, 1, t)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return with(tx, saved)
-	})
-	return saved, err
-}
-
-// network is a federation of two others.
-type network struct {
-	directory *directory.Directory
-	status    desk.NetworkStatus
-}
-
-func newNetwork() *network {
-	boulder := directory.Agency{
-		ID: "boulder-so", Name: "Boulder County Sheriff", Jurisdiction: "US-CO",
-		Contact: "Duty desk +1 303-555-0188", Status: directory.Active,
-	}
-	cheyenne := directory.Agency{ID: "cheyenne-pd", Name: "Cheyenne Police", Jurisdiction: "US-WY", Status: directory.Active}
-	return &network{
-		directory: &directory.Directory{Version: 3, Agencies: []directory.Agency{boulder, cheyenne}},
-		status: desk.NetworkStatus{
-			Standing: directory.Active, RegistryReachable: true,
-			Members: []desk.MemberLine{
-				{Agency: boulder, Connected: true, Have: 1204, Head: 1204, LastHeard: time.Date(2026, 11, 24, 11, 13, 40, 0, time.UTC)},
-				{Agency: cheyenne, Have: 310, Head: 388, LastHeard: time.Date(2026, 11, 23, 17, 2, 0, 0, time.UTC),
-					Trouble: "It does not answer at its addresses."},
-			},
-		},
-	}
-}
-
-func (n *network) Directory() *directory.Directory { return n.directory }
-func (n *network) Status() desk.NetworkStatus      { return n.status }
 
 // client is an officer's browser without a screen.
 type client struct {
