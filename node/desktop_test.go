@@ -99,17 +99,20 @@ func (d *desktop) join(t tb, agencies ...directory.Agency) {
 	}
 }
 
-func (d *desktop) derive(t tb) {
+// all takes a step of what the desktop does until there is no more of it.
+func (d *desktop) all(t tb, does string, step func() (more bool, err error)) {
 	t.Helper()
-	for {
-		more, err := d.flow.DeriveNext()
-		if err != nil {
-			t.Fatalf("%s derives: %v", d.agency.ID, err)
-		}
-		if !more {
-			return
+	for more := true; more; {
+		var err error
+		if more, err = step(); err != nil {
+			t.Fatalf("%s %s: %v", d.agency.ID, does, err)
 		}
 	}
+}
+
+func (d *desktop) derive(t tb) {
+	t.Helper()
+	d.all(t, "derives", d.flow.DeriveNext)
 }
 
 // open makes n cases.
@@ -152,22 +155,18 @@ func (d *desktop) catchUp(t tb) {
 // renew makes every token of an older epoch anew.
 func (d *desktop) renew(t tb) {
 	t.Helper()
-	for more := true; more; {
-		var err error
-		if more, err = d.flow.Renew(context.Background()); err != nil && !errors.Is(err, errChange) {
-			t.Fatalf("%s renews: %v", d.agency.ID, err)
+	d.all(t, "renews", func() (bool, error) {
+		more, err := d.flow.Renew(context.Background())
+		if errors.Is(err, errChange) {
+			err = nil
 		}
-	}
+		return more, err
+	})
 }
 
 func (d *desktop) sweep(t tb) {
 	t.Helper()
-	for more := true; more; {
-		var err error
-		if more, err = d.flow.Sweep(); err != nil {
-			t.Fatalf("%s sweeps: %v", d.agency.ID, err)
-		}
-	}
+	d.all(t, "sweeps", d.flow.Sweep)
 }
 
 // fetch takes the next batch of each of from's feeds, or the same ones again.

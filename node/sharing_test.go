@@ -45,22 +45,12 @@ func (d *desktop) purge(t tb, c casefile.CaseID, ids ...identifier.Identifier) {
 
 func (d *desktop) compacts(t tb) {
 	t.Helper()
-	for more := true; more; {
-		var err error
-		if more, err = d.flow.Compact(); err != nil {
-			t.Fatalf("%s compacts: %v", d.agency.ID, err)
-		}
-	}
+	d.all(t, "compacts", d.flow.Compact)
 }
 
 func (d *desktop) closes(t tb) {
 	t.Helper()
-	for more := true; more; {
-		var err error
-		if more, err = d.flow.CloseAudiences(); err != nil {
-			t.Fatalf("%s closes audiences: %v", d.agency.ID, err)
-		}
-	}
+	d.all(t, "closes audiences", d.flow.CloseAudiences)
 }
 
 // fetchAll takes all that from has for d.
