@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,8 +25,18 @@ const (
 	freshFor = 10 * time.Minute
 )
 
-// Receipts signs how far the feeds of an author are compared here.
+// Receipts signs how far the feeds of an author are compared here; none while our
+// own identifiers are still to be compared with it, as they are with who joined.
 func (f *Flow) Receipts(author directory.AgencyID) (list []feed.Receipt, err error) {
+	deriving := false
+	err = f.store.View(func(tx *store.Tx) error {
+		m, err := tx.Member(author)
+		deriving = m.Done < m.Until
+		return err
+	})
+	if err != nil || deriving {
+		return nil, err
+	}
 	held, err := f.Holds(author)
 	if err != nil {
 		return nil, err
@@ -38,35 +49,44 @@ func (f *Flow) Receipts(author directory.AgencyID) (list []feed.Receipt, err err
 	return list, nil
 }
 
-// takeReceipts keeps the receipts of a reader, where they are of our feeds as we
-// wrote them.
-func (f *Flow) takeReceipts(reader directory.AgencyID, list []feed.Receipt) error {
-	return f.store.UpdateForeign(func(tx *store.Tx) error {
+// takeReceipts keeps receipts of our feeds as we wrote them, and says which are of
+// others.
+func (f *Flow) takeReceipts(list []feed.Receipt) error {
+	var forged []error
+	err := f.store.UpdateForeign(func(tx *store.Tx) error {
+		forged = nil
 		for _, r := range list {
-			at := feed.Start(r.ID, r.Generation)
-			if r.Number > 0 {
-				h, err := tx.HeadAt(r.ID, r.Generation, r.Number)
-				if errors.Is(err, store.ErrNotFound) {
-					continue // of a generation that is no more
-				}
-				if err != nil {
-					return err
-				}
-				at = h.Position
-			}
-			if at != r.Position {
-				return wire.Refuse(wire.CodeForged, fmt.Errorf("receipt of %s for a feed that we did not write", reader))
+			at, err := ownPosition(tx, r.ID, r.Generation, r.Number)
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+				continue // of a generation that is no more
+			case err != nil:
+				return err
+			case at != r.Position:
+				forged = append(forged, fmt.Errorf("%w: receipt of %s for a feed that we did not write", feed.ErrForged, r.Reader))
+				continue
 			}
 			b, err := wire.Marshal(r.Message())
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(tx.PutReceipt(reader, r.Audience, b), tx.Acknowledge(reader, r.Audience, r.Generation, r.Number)); err != nil {
+			if err := errors.Join(tx.PutReceipt(r.Reader, r.Audience, b), tx.Acknowledge(r.Reader, r.Audience, r.Generation, r.Number)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	return errors.Join(append(forged, err)...)
+}
+
+// ownPosition is where our feed was at a number of a generation.
+func ownPosition(tx *store.Tx, id feed.ID, generation uint32, n uint64) (feed.Position, error) {
+	if n == 0 {
+		_, err := tx.Feed(id) // a reader that names audiences makes no feeds of them
+		return feed.Start(id, generation), err
+	}
+	h, err := tx.HeadAt(id, generation, n)
+	return h.Position, err
 }
 
 // storedReceipt is the last receipt of a reader for our feed, and whether there is one.
@@ -86,22 +106,47 @@ func storedReceipt(tx *store.Tx, reader directory.AgencyID, a directory.Audience
 	return r, err == nil, err
 }
 
-// owes reports whether a reader's receipts of our feeds are missing, behind or old.
-func (f *Flow) owes(reader directory.AgencyID) (owes bool, err error) {
+// owing are those of the readers whose receipts of our feeds are missing, behind or
+// old.
+func (f *Flow) owing(readers []directory.Agency) (list []directory.Agency, err error) {
 	d := f.directory.Load()
-	err = f.held(f.self, func(tx *store.Tx, s store.Feed) error {
-		if owes || s.Moving != nil || !s.ID.Audience.Admits(d, f.self, reader) {
-			return nil
-		}
-		at, err := tx.Position(s.ID)
-		if err != nil || at.Number == 0 {
+	err = f.store.View(func(tx *store.Tx) error {
+		feeds, err := tx.Feeds(f.self)
+		if err != nil {
 			return err
 		}
-		r, ok, err := storedReceipt(tx, reader, s.ID.Audience)
-		owes = !ok || r.Position != at || f.now().Sub(r.Time) > freshFor
-		return err
+		for _, reader := range readers {
+			owes, err := f.owes(tx, d, feeds, reader.ID)
+			if err != nil {
+				return err
+			}
+			if owes {
+				list = append(list, reader)
+			}
+		}
+		return nil
 	})
-	return owes, err
+	return list, err
+}
+
+func (f *Flow) owes(tx *store.Tx, d *directory.Directory, feeds []store.Feed, reader directory.AgencyID) (bool, error) {
+	for _, s := range feeds {
+		if s.Moving != nil || !s.ID.Audience.Admits(d, f.self, reader) {
+			continue
+		}
+		at, err := tx.Position(s.ID)
+		if err != nil {
+			return false, err
+		}
+		r, ok, err := storedReceipt(tx, reader, s.ID.Audience)
+		if err != nil {
+			return false, err
+		}
+		if at.Number > 0 && (!ok || r.Position != at || f.now().Sub(r.Time) > freshFor) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 var errBehind = errors.New("it has not all that we announce yet")
@@ -145,50 +190,39 @@ func (n *Node) AskReceipts(ctx context.Context) error {
 	if d == nil {
 		return nil
 	}
+	others := slices.DeleteFunc(d.Active(), func(a directory.Agency) bool { return a.ID == n.agency.ID })
+	owing, err := n.flow.owing(others)
+	if err != nil || len(owing) == 0 {
+		return err
+	}
+	receipts, errs := n.gather(ctx, owing)
+	errs = append(errs, n.flow.takeReceipts(receipts))
+	owing, err = n.flow.owing(owing)
+	for _, reader := range owing {
+		errs = append(errs, fmt.Errorf("%s: %w", reader.ID, errBehind))
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// gather asks readers for their receipts, askedAtOnce at a time.
+func (n *Node) gather(ctx context.Context, readers []directory.Agency) (receipts []feed.Receipt, errs []error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	var errs []error
 	slots := make(chan struct{}, askedAtOnce)
-	for _, reader := range d.Active() {
-		if reader.ID == n.agency.ID {
-			continue
-		}
-		owes, err := n.flow.owes(reader.ID)
-		if err != nil {
-			mu.Lock()
-			errs = append(errs, err)
-			mu.Unlock()
-		}
-		if !owes {
-			continue
-		}
+	for _, reader := range readers {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := n.askReceipts(ctx, reader); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				errs = append(errs, fmt.Errorf("of %s: %w", reader.ID, err))
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			list, err := exchange.AskReceipts(ctx, n.host, n.agency.ID, reader)
+			mu.Lock()
+			defer mu.Unlock()
+			if receipts = append(receipts, list...); err != nil {
+				errs = append(errs, fmt.Errorf("receipts of %s: %w", reader.ID, err))
 			}
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
-}
-
-func (n *Node) askReceipts(ctx context.Context, reader directory.Agency) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	list, err := exchange.AskReceipts(ctx, n.host, n.agency.ID, reader)
-	if err != nil {
-		return err
-	}
-	if err := n.flow.takeReceipts(reader.ID, list); err != nil {
-		return err
-	}
-	owes, err := n.flow.owes(reader.ID)
-	if err == nil && owes {
-		err = errBehind
-	}
-	return err
+	return receipts, errs
 }
