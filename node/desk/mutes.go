@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -154,7 +155,7 @@ func (d *Desk) decide(by casefile.Officer, id casefile.IdentifierID, reason stri
 			return &casefile.Sentence{Text: "Say why.", Hint: "Whoever reads this in a year has only your sentence."}
 		case utf8.RuneCountInString(reason) > MaxMuteReason || !utf8.ValidString(reason) ||
 			strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }):
-			return &casefile.Sentence{Text: "A reason has at most 300 characters, on one line."}
+			return &casefile.Sentence{Text: fmt.Sprintf("A reason has at most %d characters, on one line.", MaxMuteReason)}
 		}
 		return do(tx, v, store.Mute{By: by.Name, At: d.now(), Reason: reason})
 	}))
