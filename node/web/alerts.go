@@ -22,8 +22,8 @@ type alertCard struct {
 	Unseen                bool
 	Quiet                 bool // stands on muted values alone
 	Arriving              bool // while the officer looks
-	Agency, Contact       string
-	CaseNumber, CaseTitle string
+	Contact               string
+	CaseTitle             string
 	Grounds               []groundLine
 	More                  string // how many others
 	Raised                pages.Moment
@@ -69,9 +69,7 @@ func (s *site) inboxView(v visitor) (inboxView, error) {
 func (s *site) card(l desk.AlertLine) alertCard {
 	card := alertCard{
 		ID: l.ID.String(), Path: alertPath(l), Title: alertTitle(l), Unseen: l.Waits(), Quiet: l.Quiet(),
-		Agency: l.Agency.Name, Contact: l.Agency.Contact,
-		CaseNumber: l.Case.Number, CaseTitle: l.Case.Title,
-		Raised: s.at(l.Raised), Handling: strictest(l).String(),
+		Contact: l.Agency.Contact, CaseTitle: l.Case.Title, Raised: s.at(l.Raised), Handling: strictest(l).String(),
 	}
 	for i, g := range l.Grounds {
 		if i == shownGrounds {

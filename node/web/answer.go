@@ -82,6 +82,8 @@ func (s *site) giveHandled(w http.ResponseWriter, what string, count int) {
 	s.giveAnswer(w, fmt.Sprintf("%s.%d", what, count))
 }
 
+const takesEffect = "It takes effect at each member as soon as that has caught up. Who has not is named below."
+
 // handledAnswer says what became of identifiers that were handled otherwise.
 func handledAnswer(value string) *answer {
 	what, number, _ := strings.Cut(value, ".")
@@ -94,9 +96,9 @@ func handledAnswer(value string) *answer {
 	case answerHandled:
 		return &answer{Text: "Changed who may learn of " + many + "."}
 	case answerWithdrawn:
-		return &answer{Text: "Withdrew " + many + ".", More: []string{"It takes effect at each member as soon as that has caught up. Who has not is named below."}}
+		return &answer{Text: "Withdrew " + many + ".", More: []string{takesEffect}}
 	case answerPurged:
-		return &answer{Text: "Purged " + many + " from this case.", More: []string{"It takes effect at each member as soon as that has caught up. Who has not is named below."}}
+		return &answer{Text: "Purged " + many + " from this case.", More: []string{takesEffect}}
 	}
 	return nil
 }
@@ -115,12 +117,8 @@ func (s *site) savedAnswer(saved desk.Saved, alerts int) *answer {
 	}
 	a.Text += "."
 	if saved.Waiting > 0 {
-		verb := "wait"
-		if saved.Waiting == 1 {
-			verb = "waits"
-		}
 		a.More = append(a.More, fmt.Sprintf("%s %s for the registry, and will be compared as soon as it answers. There is nothing for you to do.",
-			pages.Grouped(saved.Waiting), verb))
+			pages.Grouped(saved.Waiting), verb(saved.Waiting, "waits", "wait")))
 	}
 	switch {
 	case alerts > 0:

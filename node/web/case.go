@@ -42,11 +42,11 @@ func (s *site) casePage(w http.ResponseWriter, r *http.Request, v visitor) error
 		return err
 	}
 	view.Said = s.takeAnswer(w, r)
-	return s.showCase(w, r, v, http.StatusOK, view)
+	return s.show(w, r, v, http.StatusOK, "case", caseShell(view))
 }
 
-func (s *site) showCase(w http.ResponseWriter, r *http.Request, v visitor, status int, view caseView) error {
-	return s.show(w, r, v, status, "case", shell{Title: view.Number, Place: "cases", View: view})
+func caseShell(view caseView) shell {
+	return shell{Title: view.Number, Place: "cases", View: view}
 }
 
 // caseAgain answers one of the case's forms with what is wrong with it.
@@ -57,28 +57,33 @@ func (s *site) caseAgain(w http.ResponseWriter, r *http.Request, v visitor, err 
 	}
 	return s.again(w, r, v, err, "case", func(n notice) shell {
 		fill(&view, &n)
-		return shell{Title: view.Number, Place: "cases", View: view}
+		return caseShell(view)
 	})
 }
 
-func (s *site) caseView(r *http.Request, v visitor) (caseView, error) {
+// fileOf reads the case that a request is about.
+func (s *site) fileOf(r *http.Request, v visitor) (desk.CaseFile, error) {
 	id, err := caseOf(r)
 	if err != nil {
-		return caseView{}, err
+		return desk.CaseFile{}, err
 	}
-	f, err := s.desk.Case(v.Officer, id)
+	return s.desk.Case(v.Officer, id)
+}
+
+func (s *site) caseView(r *http.Request, v visitor) (caseView, error) {
+	f, err := s.fileOf(r, v)
 	if err != nil {
 		return caseView{}, err
 	}
 	view := caseView{
-		Path: casePath(id), Number: f.Number, Title: f.Title, Officers: officers(f.Officers), Opened: s.at(f.Opened),
+		Path: casePath(f.ID), Number: f.Number, Title: f.Title, Officers: officers(f.Officers), Opened: s.at(f.Opened),
 		Upload: megabytes(MaxUpload), MostBytes: MaxUpload,
 	}
 	for i := len(f.Notes) - 1; i >= 0; i-- {
 		n := f.Notes[i]
 		view.Notes = append(view.Notes, noteLine{n.Number, n.By, s.at(n.At), n.Text})
 	}
-	h, err := s.desk.History(v.Officer, id)
+	h, err := s.desk.History(v.Officer, f.ID)
 	if err != nil {
 		return view, err
 	}
@@ -122,7 +127,7 @@ func (s *site) caseAlertsView(v visitor, f desk.CaseFile) (view caseAlertsView, 
 		view.Coverage = s.coverage()
 		if n := len(f.Muted); n > 0 {
 			view.Coverage.Missing = append(view.Coverage.Missing,
-				fmt.Sprintf("%s of this case %s muted and would raise no alert.", pages.Many(n, "identifier", "identifiers"), isAre(n)))
+				fmt.Sprintf("%s of this case %s muted and would raise no alert.", pages.Many(n, "identifier", "identifiers"), verb(n, "is", "are")))
 		}
 	}
 	if f.Total > 0 && !view.AllWait {
@@ -146,11 +151,7 @@ func waitingOf(f desk.CaseFile) int {
 // caseAlerts is the part of a case's page that htmx reads again when an alert
 // arrives.
 func (s *site) caseAlerts(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := caseOf(r)
-	if err != nil {
-		return err
-	}
-	f, err := s.desk.Case(v.Officer, id)
+	f, err := s.fileOf(r, v)
 	if err != nil {
 		return err
 	}

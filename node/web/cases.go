@@ -61,3 +61,20 @@ func caseOf(r *http.Request) (casefile.CaseID, error) {
 	}
 	return casefile.CaseID(n), nil
 }
+
+// caseForm reads a form and which case it is about.
+func caseForm(r *http.Request) (casefile.CaseID, error) {
+	id, err := caseOf(r)
+	if err != nil {
+		return id, err
+	}
+	return id, pages.ReadForm(r)
+}
+
+// longCaseForm is caseForm where what is asked for may take its time.
+func longCaseForm(w http.ResponseWriter, r *http.Request) (casefile.CaseID, error) {
+	if err := pages.TakeTime(w, longTimeout); err != nil {
+		return 0, err
+	}
+	return caseForm(r)
+}

@@ -67,7 +67,7 @@ func (s *site) pending(o desk.Outstanding, i identifier.Identifier, now casefile
 	}
 	text := "not yet acknowledged by: " + s.agencies(ids(of.Members))
 	if now.Way != casefile.Withdrawn {
-		text = "withdrawal from before " + text
+		text = "an earlier withdrawal is " + text
 	}
 	return text
 }

@@ -31,7 +31,7 @@ type muteLine struct {
 type listLine struct {
 	Name, Title, Source, Date string
 	Entries                   string
-	Own, Empty                bool
+	Own                       bool
 }
 
 func (s *site) commonPage(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -60,7 +60,7 @@ func (s *site) commonPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	for _, l := range lists {
 		view.Lists = append(view.Lists, listLine{
 			Name: l.Name, Title: l.Title, Source: l.Source, Date: l.Date,
-			Entries: pages.Many(l.Entries, "entry", "entries"), Own: l.Own, Empty: l.Entries == 0,
+			Entries: pages.Many(l.Entries, "entry", "entries"), Own: l.Own,
 		})
 	}
 	return s.show(w, r, v, http.StatusOK, "common", shell{Title: "Common values", Place: "common", View: view})

@@ -106,7 +106,7 @@ func TestASupervisorMutesAValueAndLiftsThat(t *testing.T) {
 		t.Error("an officer sees the tag")
 	}
 	got = supervisor.post("/values/1/unmute", url.Values{"reason": {"It was hers alone."}})
-	if !strings.Contains(got.body, "Compared with everybody") || !strings.Contains(got.body, "It was hers alone.") {
+	if !strings.Contains(got.body, "Not muted") || !strings.Contains(got.body, "It was hers alone.") {
 		t.Error("the value's page does not say that the mute was lifted")
 	}
 	if got := officer.get("/cases/1").body; !strings.Contains(got, waits) || strings.Contains(got, "<strong>Muted:</strong>") {

@@ -26,12 +26,8 @@ func (s *site) coverageOf(n desk.NetworkStatus) coverage {
 		c.Missing = append(c.Missing, "This agency takes no part in the network now ("+n.Standing.String()+"): nothing new is compared.")
 	}
 	if n.Waiting > 0 {
-		verb := "wait"
-		if n.Waiting == 1 {
-			verb = "waits"
-		}
 		c.Missing = append(c.Missing, fmt.Sprintf("%s of this agency %s for the registry and %s compared with nobody yet.",
-			waiting(n), verb, isAre(n.Waiting)))
+			waiting(n), verb(n.Waiting, "waits", "wait"), verb(n.Waiting, "is", "are")))
 	}
 	if n.Renewal.UnderWay() {
 		c.Missing = append(c.Missing, fmt.Sprintf("The registry has a new token key: %s of %s of this agency are compared under it so far.",

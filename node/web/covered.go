@@ -51,8 +51,8 @@ func (s *site) covered(v visitor, id casefile.CaseID) (view coveredView, err err
 	if rest := missing - namedMissing; rest > 0 {
 		view.More = "And " + pages.Many(rest, "other member", "other members") + ", named in the certificate."
 	}
-	view.Summary = fmt.Sprintf("%s of %s to whom this case is announced compared all of it so far.",
-		pages.Grouped(len(view.Complete)), pages.Many(len(c.Members), "member", "members"))
+	view.Summary = fmt.Sprintf("%s of %s to whom this case is announced %s compared all of it so far.",
+		pages.Grouped(len(view.Complete)), pages.Many(len(c.Members), "member", "members"), verb(len(view.Complete), "has", "have"))
 	return view, nil
 }
 

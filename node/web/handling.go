@@ -70,11 +70,8 @@ func (s *site) chosenIn(r *http.Request, v visitor, id casefile.CaseID) ([]ident
 
 // askHandling shows what will happen to the chosen identifiers.
 func (s *site) askHandling(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := caseOf(r)
+	id, err := caseForm(r)
 	if err != nil {
-		return err
-	}
-	if err := pages.ReadForm(r); err != nil {
 		return err
 	}
 	view, err := s.handlingView(r, v, id)
@@ -131,14 +128,8 @@ var errNoneTicked = &casefile.Sentence{Text: "No identifier is ticked.", Hint: "
 
 // handle does what the officer was asked about.
 func (s *site) handle(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := caseOf(r)
+	id, err := longCaseForm(w, r)
 	if err != nil {
-		return err
-	}
-	if err := pages.TakeTime(w, longTimeout); err != nil {
-		return err
-	}
-	if err := pages.ReadForm(r); err != nil {
 		return err
 	}
 	chosen, err := s.chosenIn(r, v, id)

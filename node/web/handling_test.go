@@ -206,7 +206,7 @@ func TestTheCaseSaysWhoHasNotAcknowledgedAWithdrawal(t *testing.T) {
 	acknowledges("cheyenne-pd")
 	lacks(t, b.get("/cases/1"), "acknowledged")
 	b.post("/cases/1/handled", url.Values{"do": {"share"}, "who": {"group:front-range"}, "id": keys[1:]})
-	says(t, b.get("/cases/1"), "withdrawal from before not yet acknowledged by: Boulder County Sheriff, Cheyenne Police")
+	says(t, b.get("/cases/1"), "an earlier withdrawal is not yet acknowledged by: Boulder County Sheriff, Cheyenne Police")
 	b.post("/cases/1/handled", url.Values{"do": {"share"}, "id": keys[1:]})
 	lacks(t, b.get("/cases/1"), "not yet acknowledged by: Boulder County Sheriff, Cheyenne Police")
 }
@@ -288,7 +288,7 @@ func TestNoMatchSaysWhoHasComparedWhatTheCaseAnnounces(t *testing.T) {
 		{Agency: boulder, Generation: 1, Number: 1300, At: w.clock(), Signed: true, Complete: true},
 		{Agency: cheyenne},
 	}}
-	says(t, b.get("/cases/1"), "1 of 2 members to whom this case is announced compared all of it so far.", "Boulder County Sheriff: up to entry 1,300, today, 11:14, signed.", "Cheyenne Police: has not said so far.")
+	says(t, b.get("/cases/1"), "1 of 2 members to whom this case is announced has compared all of it so far.", "Boulder County Sheriff: up to entry 1,300, today, 11:14, signed.", "Cheyenne Police: has not said so far.")
 	w.covers.coverage.Members[1] = desk.Covered{Agency: cheyenne, Number: 310, At: w.clock().Add(-24 * time.Hour)}
 	says(t, b.get("/cases/1/alerts"), "Cheyenne Police: up to entry 310, 23 Nov 2026, 11:14.", "/cases/1/certificate")
 	w.covers.coverage.Members[0] = desk.Covered{Agency: boulder, Number: 1300, Complete: true} // as acknowledged, without a receipt
@@ -334,7 +334,7 @@ func TestIdentifiersAreHandledInABrowser(t *testing.T) {
 	b.Click("#agency-1")
 	b.Click("form.panel button")
 	b.AwaitText("Changed who may learn of 2 identifiers.")
-	b.AwaitText("withdrawal from before not yet acknowledged by: Boulder County Sheriff, Cheyenne Police")
+	b.AwaitText("an earlier withdrawal is not yet acknowledged by: Boulder County Sheriff, Cheyenne Police")
 	b.Click("#all")
 	b.Click("button[value=purge]")
 	b.AwaitText("This cannot be undone.")

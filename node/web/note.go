@@ -1,17 +1,10 @@
 package web
 
-import (
-	"net/http"
-
-	"interlock/protocol/pages"
-)
+import "net/http"
 
 func (s *site) addNote(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := caseOf(r)
+	id, err := caseForm(r)
 	if err != nil {
-		return err
-	}
-	if err := pages.ReadForm(r); err != nil {
 		return err
 	}
 	text := said(r, "note")

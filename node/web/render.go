@@ -19,7 +19,7 @@ var staticFiles embed.FS
 // shell is what every page is drawn in.
 type shell struct {
 	Title    string
-	Place    string // "cases", "alerts", "network": where the officer is
+	Place    string // where the officer is: "cases", "alerts", "common" or "network"
 	Agency   string
 	Officer  string // empty before the sign-in
 	HasCases bool   // false for administrators

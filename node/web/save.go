@@ -14,14 +14,8 @@ import (
 
 // saveChecked saves what the officer looked at, or discards it.
 func (s *site) saveChecked(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := caseOf(r)
+	id, err := longCaseForm(w, r)
 	if err != nil {
-		return err
-	}
-	if err := pages.TakeTime(w, longTimeout); err != nil {
-		return err
-	}
-	if err := pages.ReadForm(r); err != nil {
 		return err
 	}
 	names := r.PostForm["draft"]

@@ -1,6 +1,7 @@
 // Package web is the officers' pages of an agency's node: sign in, cases,
-// what was found in a text or a file, alerts as they arrive, and how far the
-// node has heard the others.
+// what was found in a text or a file and who may learn of it, alerts as they
+// arrive, values that many people share, and how far the node has heard the
+// others.
 //
 // It shows and asks; who may do what is the desk's to decide, and every
 // request takes the officer to it. Pages are whole HTML that works without

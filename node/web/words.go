@@ -49,12 +49,12 @@ func handlingRule(h token.Handling) string {
 	return "other limits: ask them before any use"
 }
 
-// isAre is the verb for n things.
-func isAre(n int) string {
+// verb is the form of a verb that goes with n things.
+func verb(n int, one, more string) string {
 	if n == 1 {
-		return "is"
+		return one
 	}
-	return "are"
+	return more
 }
 
 func megabytes(n int) string { return fmt.Sprintf("%d MB", n>>20) }
