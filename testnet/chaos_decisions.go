@@ -57,18 +57,7 @@ func (c *chaos) retire(ctx context.Context) error {
 		return nil
 	}
 	c.renewing = false
-	var former uint32
-	err := c.AwaitDirectory(ctx, func(d *directory.Directory) bool {
-		for _, k := range d.Epochs {
-			if former == 0 || uint32(k.Epoch) < former {
-				former = uint32(k.Epoch)
-			}
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
+	former := uint32(c.active()[0].Node().Directory().Epochs[0].Epoch)
 	c.say("operators retire token key %d", former)
 	return c.RetireTokenKey(ctx, former)
 }

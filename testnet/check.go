@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 
 	"interlock/crypto/token"
 	"interlock/node/alert"
@@ -23,6 +24,7 @@ type books struct {
 	holders  map[string][]holder // by identifier, kind and value
 	purged   map[casefile.CaseID]bool
 	alerts   []alert.Alert
+	summed   []alert.Alert // the pairs that summaries are of, as if each had an alert
 	feeds    map[feed.ID]feed.Head
 	standing map[string][]directory.Audience // by identifier: to whom it is announced under the newest key
 	waiting  int
@@ -53,8 +55,16 @@ func (a *Agency) books(others []*Agency) (books, error) {
 		return errors.Join(b.readCases(tx), b.readFeeds(tx, others), tx.RecentAlerts(func(al alert.Alert) (bool, error) {
 			var err error
 			al.Grounds, err = tx.Grounds(al.ID, math.MaxInt)
-			b.alerts = append(b.alerts, al)
-			return true, err
+			if !al.IsSummary() {
+				b.alerts = append(b.alerts, al)
+				return true, err
+			}
+			met, err2 := tx.Met(al.ID, math.MaxInt)
+			for _, m := range met {
+				pair := alert.Pair{Case: al.Pair.Case, Agency: m.Agency, Theirs: m.Theirs}
+				b.summed = append(b.summed, alert.Alert{Pair: pair, Grounds: al.Grounds})
+			}
+			return true, errors.Join(err, err2)
 		}))
 	})
 	return b, err
@@ -257,11 +267,11 @@ func checkAlerts(a, b *books) error {
 	met := map[meeting]int{}
 	pairs := map[alert.Pair]bool{}
 	var errs []error
-	for _, al := range a.alerts {
+	for n, al := range slices.Concat(a.alerts, a.summed) {
 		if al.Pair.Agency != directory.AgencyID(b.agency.ID) {
 			continue
 		}
-		if pairs[al.Pair] {
+		if n < len(a.alerts) && pairs[al.Pair] {
 			errs = append(errs, fmt.Errorf("%s has two alerts for one pair of cases with %s", a.agency.ID, b.agency.ID))
 		}
 		pairs[al.Pair] = true

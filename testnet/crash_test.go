@@ -131,7 +131,7 @@ func kill(t *testing.T, s script, meanwhile func()) (opened bool, saved int, wri
 // with kill -9 at seeded writes during import and match, starts it again, and
 // finds everything it had acknowledged and each alert once.
 func TestKillAtAnyStepLosesNothingAcknowledgedAndAlertsOnce(t *testing.T) {
-	points := 50
+	points := 20
 	if testing.Short() {
 		points = 5
 	}

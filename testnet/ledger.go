@@ -174,7 +174,7 @@ func (l *ledger) admits(a directory.Audience, author, reader directory.AgencyID)
 // grounds are those of every alert.
 func (b *books) grounds() []ground {
 	var list []ground
-	for _, al := range b.alerts {
+	for _, al := range slices.Concat(b.alerts, b.summed) {
 		for _, g := range al.Grounds {
 			h := holding{directory.AgencyID(b.agency.ID), al.Pair.Case, identifierKey(g.Identifier.Kind(), g.Identifier.Value())}
 			list = append(list, ground{h, al.Pair.Agency})

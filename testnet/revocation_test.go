@@ -82,7 +82,7 @@ func (c *crowd) knows(t *testing.T, a *Agency) knowledge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := knowledge{Alerts: len(b.alerts), Entries: b.feeds[feed.ID{Author: directory.AgencyID(c.out.ID)}].Number}
+	k := knowledge{Alerts: len(b.alerts) + len(b.summed), Entries: b.feeds[feed.ID{Author: directory.AgencyID(c.out.ID)}].Number}
 	for _, al := range b.alerts {
 		k.Grounds += len(al.Grounds)
 	}
