@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -140,7 +141,7 @@ func TestTheHashOfABlankFileIsRefusedOrWarnedOf(t *testing.T) {
 	ls := shipped(t)
 	blank := map[string][]byte{"empty": nil, "a line feed": []byte("\n"), "a line end": []byte("\r\n"), "a space": []byte(" ")}
 	for size := 1; size <= 16<<20; size *= 2 {
-		blank["zero bytes "+strings.Repeat("x", size%7)] = make([]byte, size)
+		blank[fmt.Sprintf("%d zero bytes", size)] = make([]byte, size)
 	}
 	for what, b := range blank {
 		m, s, l := md5.Sum(b), sha1.Sum(b), sha256.Sum256(b)
