@@ -26,10 +26,7 @@ func email(t *testing.T, raw string) identifier.Identifier {
 func (r *room) holds(t *testing.T, c casefile.CaseID, i identifier.Identifier) (id casefile.IdentifierID) {
 	t.Helper()
 	err := r.store.Update(func(tx *store.Tx) (err error) {
-		if id, err = tx.IdentifierID(i); err != nil {
-			return err
-		}
-		_, err = tx.Hold(c, id)
+		id, _, err = r.flow.Hold(tx, c, casefile.Found{Identifier: i})
 		return err
 	})
 	if err != nil {

@@ -195,11 +195,7 @@ func TestAnOfficerWhoJoinedACaseWithdrawsButDoesNotPurge(t *testing.T) {
 func TestWhatTheCaseDoesNotHoldIsNotHandled(t *testing.T) {
 	r := newRoom(t)
 	c, _ := r.caseOf(t, okafor, 1)
-	other, err := identifier.Parse(identifier.Email, "other@example.org", "US")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, ids := range [][]identifier.Identifier{nil, {other}} {
+	for _, ids := range [][]identifier.Identifier{nil, {email(t, "other@example.org")}} {
 		if err := r.Handle(t.Context(), okafor, c, ids, watch); !errors.Is(err, errNoneChosen) {
 			t.Errorf("handling %d identifiers that are not there: %v, want %v", len(ids), err, errNoneChosen)
 		}

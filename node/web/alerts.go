@@ -18,16 +18,16 @@ type inboxView struct {
 
 // alertCard is one alert in a list.
 type alertCard struct {
-	ID, Path, Title       string
-	Unseen                bool
-	Quiet                 bool // stands on muted values alone
-	Arriving              bool // while the officer looks
-	Contact               string
-	CaseTitle             string
-	Grounds               []groundLine
-	More                  string // how many others
-	Raised                pages.Moment
-	Handling              string
+	ID, Path, Title string
+	Unseen          bool
+	Quiet           bool // stands on muted values alone
+	Arriving        bool // while the officer looks
+	Contact         string
+	CaseTitle       string
+	Grounds         []groundLine
+	More            string // how many others
+	Raised          pages.Moment
+	Handling        string
 }
 
 // groundLine is one identifier that both cases hold.
