@@ -58,33 +58,39 @@ func (c motionPolicyCmd) changeQuotas(p *directory.Policy) error {
 	return nil
 }
 
-// changeMuted takes tags as nodes print them.
+// changeMuted mutes and unmutes tags, as nodes print them.
 func (c motionPolicyCmd) changeMuted(p *directory.Policy) error {
 	muted := make(map[token.Tag]bool)
 	for _, t := range p.Muted {
 		muted[t] = true
 	}
-	for n, texts := range [][]string{c.Mute, c.Unmute} {
-		for _, text := range texts {
-			b, err := hex.DecodeString(text)
-			if err != nil || len(b) != len(token.Tag{}) {
-				return fmt.Errorf("a tag is %d hexadecimal digits, as `interlock node commons tag` prints them", 2*len(token.Tag{}))
-			}
-			t := token.Tag(b)
-			if unmute := n == 1; unmute && !muted[t] {
-				return errors.New("a tag to unmute is not among the muted ones")
-			}
-			muted[t] = n == 0
+	for _, text := range c.Mute {
+		t, err := parseTag(text)
+		if err != nil {
+			return err
 		}
+		muted[t] = true
 	}
-	p.Muted = nil
-	for t, on := range muted {
-		if on {
-			p.Muted = append(p.Muted, t)
+	for _, text := range c.Unmute {
+		t, err := parseTag(text)
+		if err != nil {
+			return err
 		}
+		if !muted[t] {
+			return errors.New("a tag to unmute is not among the muted ones")
+		}
+		delete(muted, t)
 	}
-	slices.SortFunc(p.Muted, func(a, b token.Tag) int { return bytes.Compare(a[:], b[:]) })
+	p.Muted = slices.SortedFunc(maps.Keys(muted), func(a, b token.Tag) int { return bytes.Compare(a[:], b[:]) })
 	return nil
+}
+
+func parseTag(text string) (token.Tag, error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(token.Tag{}) {
+		return token.Tag{}, fmt.Errorf("a tag is %d hexadecimal digits, as `interlock node commons tag` prints them", 2*len(token.Tag{}))
+	}
+	return token.Tag(b), nil
 }
 
 func (c motionPolicyCmd) changeGroups(p *directory.Policy) error {
