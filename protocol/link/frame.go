@@ -42,7 +42,10 @@ func (b *buffers) writeFrame(w io.Writer, m proto.Message, limit int) error {
 		return fmt.Errorf("%w: %d of %d bytes", wire.ErrTooLarge, size, limit)
 	}
 	var frame []byte
-	if frameHeader+size <= frameBuffer {
+	switch whole := frameHeader + size; {
+	case whole <= frameFirst: // the write may wait long, and holds what it has
+		frame = make([]byte, 0, whole)
+	case whole <= frameBuffer:
 		lent := b.get()
 		defer b.put(lent)
 		frame = lent[:0]

@@ -78,6 +78,18 @@ func TestAnnouncedMemoryIsNotTaken(t *testing.T) {
 	}
 }
 
+func TestASmallFrameBorrowsNothing(t *testing.T) {
+	var b buffers
+	for _, m := range []proto.Message{&wire.Ack{Number: 1}, &wire.EvaluateResponse{Evaluated: make([]byte, frameFirst-16)}} {
+		if err := b.writeFrame(io.Discard, m, wire.MiB); err != nil {
+			t.Fatal(err)
+		}
+		if b.pool.Get() != nil {
+			t.Errorf("a frame of %d bytes took a whole buffer", proto.Size(m))
+		}
+	}
+}
+
 func FuzzFrame(f *testing.F) {
 	f.Add(frame(8, 1))
 	f.Add(frame())
