@@ -18,9 +18,10 @@ const (
 	frameHeader = 4
 	// frameBuffer holds the largest request and the largest batch.
 	frameBuffer = frameHeader + maxRequest
-	// frameFirst is what a peer gets for a mere announcement; the rest of the
-	// buffer is taken when that much has come.
-	frameFirst = 8 * wire.KiB
+	// frameFirst is what a peer gets for a mere announcement, and frameSecond
+	// what it gets when that much has come; when that has come too, a buffer.
+	frameFirst  = 8 * wire.KiB
+	frameSecond = 32 * wire.KiB
 )
 
 // buffers are lent for one frame. The zero value is ready.
@@ -77,31 +78,36 @@ func (b *buffers) readFrame(r io.Reader, m proto.Message, limit int) error {
 	return b.readBody(r, m, int(size))
 }
 
-// readBody takes memory as the body arrives, not as it was announced.
+// readBody takes memory as the body arrives, not as it was announced: in steps,
+// of which each must be full before the next is taken.
 func (b *buffers) readBody(r io.Reader, m proto.Message, size int) error {
-	body := make([]byte, min(size, frameFirst))
-	var scratch []byte
-	n, err := io.ReadFull(r, body)
-	if err == nil && size > frameFirst {
-		lent := b.get()
-		defer b.put(lent)
-		check := b.get()
-		defer b.put(check)
-		scratch = check[:0]
-		body = append(lent[:0], body...)
-		for err == nil && len(body) < size {
-			had := len(body)
-			next := min(size, max(2*had, frameBuffer))
-			body = slices.Grow(body, next-had)[:next]
-			n, err = io.ReadFull(r, body[had:])
-			n += had
+	body := make([]byte, 0, min(size, frameFirst))
+	for len(body) < size {
+		had, next := len(body), min(size, frameFirst)
+		switch {
+		case had == 0:
+		case had < frameSecond:
+			next = min(size, frameSecond)
+		default:
+			next = min(size, max(2*had, frameBuffer))
+		}
+		if had == frameSecond {
+			lent := b.get()
+			defer b.put(lent)
+			body = append(lent[:0], body...)
+		}
+		body = slices.Grow(body, next-had)[:next]
+		if n, err := io.ReadFull(r, body[had:]); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return fmt.Errorf("read frame of %d bytes after %d: %w", size, had+n, err)
 		}
 	}
-	if err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return fmt.Errorf("read frame of %d bytes after %d: %w", size, n, err)
+	if size <= frameFirst || size > frameBuffer {
+		return wire.Unmarshal(body, m)
 	}
-	return wire.UnmarshalIn(scratch, body, m)
+	check := b.get() // nobody is waited for from here on
+	defer b.put(check)
+	return wire.UnmarshalIn(check[:0], body, m)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // sizes lie around the steps in which a frame is read.
-var sizes = []int{0, 1, frameFirst - 6, frameFirst, frameFirst + 1, frameBuffer - 20, frameBuffer, frameBuffer + 1, 3*frameBuffer + 5}
+var sizes = []int{0, 1, frameFirst - 6, frameFirst, frameFirst + 1, frameSecond - 6, frameSecond, frameSecond + 1, frameBuffer - 20, frameBuffer, frameBuffer + 1, 3*frameBuffer + 5}
 
 func TestFramesAreThoseOfWire(t *testing.T) {
 	var b buffers
@@ -65,16 +65,31 @@ func TestAMessageOutlivesTheMemoryOfItsFrame(t *testing.T) {
 }
 
 func TestAnnouncedMemoryIsNotTaken(t *testing.T) {
-	var b buffers
-	header := binary.BigEndian.AppendUint32(nil, 16*wire.MiB)
-	grown := testing.AllocsPerRun(1, func() {
-		r := io.MultiReader(bytes.NewReader(header), bytes.NewReader(make([]byte, frameFirst-1)))
+	tests := []struct {
+		announced, came int
+		want            int // buffers, at most
+	}{
+		{16 * wire.MiB, frameFirst - 1, 0},
+		{16 * wire.MiB, frameFirst, 0},
+		{frameBuffer, frameSecond - 1, 0},
+		{frameSecond, frameSecond - 1, 0},
+		{frameBuffer, frameSecond, 1},
+		{frameBuffer, frameBuffer - 1, 1},
+	}
+	for _, test := range tests {
+		var b buffers
+		header := binary.BigEndian.AppendUint32(nil, uint32(test.announced))
+		r := io.MultiReader(bytes.NewReader(header), bytes.NewReader(make([]byte, test.came)))
 		if err := b.readFrame(r, new(wire.EvaluateResponse), 16*wire.MiB); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Fatalf("got %v, want %v", err, io.ErrUnexpectedEOF)
+			t.Fatalf("%d of %d bytes: got %v, want %v", test.came, test.announced, err, io.ErrUnexpectedEOF)
 		}
-	})
-	if b.pool.Get() != nil {
-		t.Errorf("took a whole buffer (%v allocations) for an announcement", grown)
+		got := 0
+		for b.pool.Get() != nil {
+			got++
+		}
+		if got > test.want {
+			t.Errorf("%d of %d bytes: took %d buffers, want at most %d", test.came, test.announced, got, test.want)
+		}
 	}
 }
 
