@@ -6,6 +6,7 @@ import (
 
 	"interlock/crypto/token"
 	"interlock/node/casefile"
+	"interlock/node/exchange"
 	"interlock/node/match"
 	"interlock/node/store"
 	"interlock/protocol/directory"
@@ -30,10 +31,11 @@ func (f *Flow) Arrive(author directory.Agency, batches []feed.Batch) error {
 	return nil
 }
 
-// followsOn reports whether two batches are of one feed and generation, and
-// carry entries both.
+// followsOn reports whether two batches are of one feed and generation, and do
+// nothing but carry entries, both.
 func followsOn(a, b feed.Batch) bool {
-	return a.Head.ID == b.Head.ID && a.Head.Generation == b.Head.Generation && len(a.Entries) > 0 && len(b.Entries) > 0
+	return a.Head.ID == b.Head.ID && a.Head.Generation == b.Head.Generation &&
+		a.Kept == nil && b.Kept == nil && len(a.Entries) > 0 && len(b.Entries) > 0
 }
 
 func (f *Flow) arrive(author directory.Agency, batches []feed.Batch) error {
@@ -83,11 +85,13 @@ func (f *Flow) place(id feed.ID) (held feed.Position, state store.Feed, err erro
 
 func (f *Flow) mayArrive(tx *store.Tx, id feed.ID) error {
 	m, err := tx.Member(id.Author)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (!m.Active || !id.Audience.Admits(f.directory.Load(), id.Author, f.self)) {
-		return wire.Refuse(wire.CodeRefused, errors.New("not an active member, or not in the audience"))
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && !m.Active:
+		return wire.Refuse(wire.CodeRefused, errors.New("not an active member"))
+	case err != nil:
 		return err
+	case !id.Audience.Admits(f.directory.Load(), id.Author, f.self):
+		return exchange.ErrNotForUs
 	}
 	if forked, err := tx.Forked(id.Author); err != nil || !forked {
 		return err
@@ -111,7 +115,7 @@ func (f *Flow) append(author directory.Agency, batches []feed.Batch, held feed.P
 		if err := f.mayArrive(tx, id); err != nil {
 			return err
 		}
-		if now, err := tx.Position(id); err != nil || now != held && now != feed.Start(id, 1) {
+		if now, err := tx.Position(id); err != nil || now != held && (held.Number > 0 || now != feed.Start(id, 1)) {
 			return errors.Join(err, fmt.Errorf("%w: they came on another way meanwhile", feed.ErrStale))
 		}
 		if err := tx.PutEntries(id, entries); err != nil {
@@ -170,6 +174,9 @@ func (f *Flow) keep(author directory.Agency, b feed.Batch, state store.Feed, for
 	}
 	id := b.Head.ID
 	return f.commitWith(f.store.UpdateForeign, func(tx *store.Tx, _ *pen) error {
+		if err := f.mayArrive(tx, id); err != nil {
+			return err
+		}
 		from := feed.Start(id, b.Head.Generation)
 		if m := state.Moving; m != nil && m.Generation == b.Head.Generation {
 			from = *m
@@ -205,6 +212,9 @@ func (f *Flow) moved(author directory.Agency, b feed.Batch, state store.Feed) (f
 		return at, err
 	}
 	err := f.store.UpdateForeign(func(tx *store.Tx) error {
+		if err := f.mayArrive(tx, id); err != nil {
+			return err
+		}
 		if m := state.Moving; m == nil || *m != at {
 			empty := feed.Batch{Head: feed.Head{ID: id, Position: at}}
 			if err := tx.Move(id, empty, at, at); err != nil {

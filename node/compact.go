@@ -43,7 +43,7 @@ func (f *Flow) Compact() (more bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if c == nil || len(c.gone) == 0 {
+		if c == nil {
 			continue
 		}
 		for moved := false; !moved; {
@@ -66,7 +66,7 @@ func (f *Flow) ownFeeds() (list []store.Feed, err error) {
 }
 
 // underWay returns the compaction of a feed, begun now if one is wished and there
-// is something to leave out; nil if none is wished.
+// is something to leave out; nil if there is none.
 func (f *Flow) underWay(s store.Feed) (*compaction, error) {
 	c := &compaction{feed: s}
 	audience := s.ID.Audience.String()
@@ -96,8 +96,11 @@ func (f *Flow) underWay(s store.Feed) (*compaction, error) {
 	if c.gone, err = f.withdrawn(s.ID, c.until); err != nil || began {
 		return c, err
 	}
+	if len(c.gone) == 0 {
+		return nil, f.store.Update(func(tx *store.Tx) error { return tx.DeleteMeta(metaPurged + audience) })
+	}
 	return c, f.store.Update(func(tx *store.Tx) error {
-		if err := tx.DeleteMeta(metaPurged + audience); err != nil || len(c.gone) == 0 {
+		if err := tx.DeleteMeta(metaPurged + audience); err != nil {
 			return err
 		}
 		empty := feed.Batch{Head: feed.Empty(s.ID, s.Generation+1, f.key)}

@@ -195,7 +195,7 @@ func (f *Flow) Batch(id feed.ID, since uint64) (b feed.Batch, err error) {
 		b, err = tx.Batch(id, since)
 		return err
 	})
-	return b, err
+	return unlessMoving(b, err)
 }
 
 // KeptBatch says which entries of a feed after since are of its generation.
@@ -204,5 +204,13 @@ func (f *Flow) KeptBatch(id feed.ID, since, until uint64) (b feed.Batch, err err
 		b, err = tx.KeptBatch(id, since, until)
 		return err
 	})
+	return unlessMoving(b, err)
+}
+
+// unlessMoving is nothing of a feed that has just begun to move.
+func unlessMoving(b feed.Batch, err error) (feed.Batch, error) {
+	if errors.Is(err, store.ErrMoving) {
+		return feed.Batch{}, nil
+	}
 	return b, err
 }

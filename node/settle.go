@@ -100,7 +100,10 @@ func (p *pen) token(h held, got fresh) (t store.HeldToken, renewed bool, err err
 	if waits {
 		return t, false, errors.Join(errWaits, p.tx.Wait(h.id))
 	}
-	return store.HeldToken{Epoch: of, Token: stored}, false, nil
+	if of != epochs.Current() && h.id <= epochs.Done {
+		err = p.tx.Wait(h.id) // the pass that makes tokens anew has gone over it
+	}
+	return store.HeldToken{Epoch: of, Token: stored}, false, err
 }
 
 // withdrawOthers ends what stands for audiences that are not wished, and returns

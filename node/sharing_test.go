@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"interlock/crypto/token"
 	"interlock/node/casefile"
 	"interlock/node/desk"
 	"interlock/node/store"
@@ -354,3 +355,58 @@ func TestAPurgedIdentifierIsForgotten(t *testing.T) {
 }
 
 func nothing(*store.Tx, desk.Saved) error { return nil }
+
+// TestACompactionThatACrashInterruptedIsEnded: what it has already left out is not
+// there to be found again.
+func TestACompactionThatACrashInterruptedIsEnded(t *testing.T) {
+	r := &registry{}
+	denver, boulder := two(t, r)
+	p := people(t, 4)
+	denver.enter(t, 1, p[:3]...)
+	boulder.fetchAll(t, denver)
+	denver.purge(t, 1, p[1])
+	denver.enter(t, 1, p[3]) // so that the last entry is not the withdrawal
+	feeds, err := denver.flow.ownFeeds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := denver.flow.underWay(feeds[0])
+	if err != nil || c == nil {
+		t.Fatalf("no compaction is under way: %v", err)
+	}
+	if done, err := denver.flow.step(c); err != nil || done {
+		t.Fatalf("the first step ends it: %t, %v", done, err)
+	}
+	denver.compacts(t) // as after a start: nothing of the former run is known
+	serves, err := denver.flow.Servable("denver-pd", "boulder-so")
+	if err != nil || len(serves) != 1 || serves[0].Generation != 2 {
+		t.Fatalf("serves %v, %v; want the second generation", serves, err)
+	}
+	boulder.fetchAll(t, denver)
+	if got, want := boulder.whole(t, denver), fmt.Sprint(serves); got != want {
+		t.Errorf("boulder has %s, want %s", got, want)
+	}
+}
+
+// TestAnIdentifierSharedAgainDuringARenewalIsRenewed: the pass had left it out,
+// for it was withdrawn.
+func TestAnIdentifierSharedAgainDuringARenewalIsRenewed(t *testing.T) {
+	r := &registry{epochs: []token.Epoch{1}}
+	denver, boulder := two(t, r)
+	p := people(t, 2)
+	denver.enter(t, 1, p...)
+	denver.handle(t, 1, casefile.Sharing{Way: casefile.Withdrawn}, p[0])
+	r.epochs = []token.Epoch{1, 2}
+	denver.join(t, boulder.agency)
+	boulder.join(t, denver.agency)
+	denver.renew(t)
+	denver.handle(t, 1, casefile.Sharing{}, p[0])
+	denver.catchUp(t)
+	r.epochs = []token.Epoch{2}
+	denver.join(t, boulder.agency)
+	boulder.join(t, denver.agency)
+	denver.sweep(t)
+	boulder.fetchAll(t, denver)
+	boulder.enter(t, 1, p[0])
+	boulder.wants(t, "what was shared again", 1)
+}

@@ -49,7 +49,7 @@ func (s *Spread) Compare(ctx context.Context, with wire.Peer) error {
 		if !ok || s.forks(author, h) {
 			continue
 		}
-		if less(s.holds(h.Author), h.Position) {
+		if less(s.holds(h.Author), h.Position) && h.Verified(author.Key) {
 			s.Want(with, h.Author, h.Position)
 		}
 	}

@@ -35,7 +35,8 @@ type Source interface {
 	Servable(author, reader directory.AgencyID) ([]Held, error)
 	// HeadAt is the head signed at a number of a generation.
 	HeadAt(id feed.ID, generation uint32, n uint64) (h feed.Head, ok bool, err error)
-	// Batch is what follows since in a feed, up to one batch.
+	// Batch is what follows since in a feed, up to one batch; of no generation where
+	// the feed has just begun to move to another.
 	Batch(id feed.ID, since uint64) (feed.Batch, error)
 	// KeptBatch is Batch for a reader that holds the entries up to until from a
 	// former generation: of those it only says which belong to this one.
@@ -53,6 +54,10 @@ type Sink interface {
 	// Arrive takes batches of author's feeds onto the disk, in order.
 	Arrive(author directory.Agency, batches []feed.Batch) error
 }
+
+// ErrNotForUs refuses a feed of an audience in which, as the directory is known
+// here, we are not. The server may know a newer one; other feeds go on.
+var ErrNotForUs = errors.New("a feed for an audience that we are not in")
 
 // outstanding is how many batches may be unacknowledged on one stream.
 const outstanding = 8

@@ -92,6 +92,7 @@ type sent struct {
 	number     uint64
 	former     uint64 // what it held of a former generation
 	greeted    bool   // it was told where the feed ends
+	refused    bool   // it took none of it; it is asked again with the next heartbeat
 }
 
 // opening reads where the subscriber stands.
@@ -208,7 +209,7 @@ func (o *outgoing) round() (more bool, err error) {
 			s = &sent{generation: ours.Generation}
 			o.feeds[ours.Audience] = s
 		}
-		if s.beyond(ours) {
+		if s.refused || s.beyond(ours) {
 			continue
 		}
 		if s.generation < ours.Generation {
@@ -267,6 +268,7 @@ func (o *outgoing) send(b feed.Batch, s *sent) error {
 func (o *outgoing) greet() {
 	for _, s := range o.feeds {
 		s.greeted = len(o.unacked) > 0
+		s.refused = s.refused && len(o.unacked) > 0
 	}
 }
 
@@ -281,6 +283,10 @@ func (o *outgoing) acknowledge(a *wire.Ack) error {
 		return wire.Refuse(wire.CodeGap, fmt.Errorf("acknowledged %d, which is not outstanding", a.Number))
 	}
 	o.unacked = o.unacked[1:]
+	if a.Refused {
+		*o.feeds[p.audience] = sent{refused: true}
+		return nil
+	}
 	if o.author == o.Self && !p.kept {
 		o.Acknowledged(o.reader, p.audience, p.generation, p.number)
 	}

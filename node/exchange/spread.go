@@ -32,6 +32,7 @@ type Spread struct {
 	SpreadOptions
 
 	mu     sync.Mutex
+	forked map[directory.AgencyID]bool      // owned by mu; who is known to have forked its feed
 	told   map[directory.AgencyID]feed.Head // owned by mu; the newest head that gossip told of
 	wanted map[directory.AgencyID]*want     // owned by mu
 	queue  chan directory.AgencyID
@@ -72,7 +73,7 @@ const (
 // NewSpread spreads nothing yet; Run does.
 func NewSpread(o SpreadOptions) *Spread {
 	return &Spread{
-		SpreadOptions: o, told: map[directory.AgencyID]feed.Head{}, wanted: map[directory.AgencyID]*want{},
+		SpreadOptions: o, forked: map[directory.AgencyID]bool{}, told: map[directory.AgencyID]feed.Head{}, wanted: map[directory.AgencyID]*want{},
 		queue: make(chan directory.AgencyID, directory.MaxAgencies),
 	}
 }
@@ -139,23 +140,31 @@ func (s *Spread) Check(from wire.Peer, b []byte) link.Verdict {
 	return link.Accept
 }
 
-// forks reports whether a head proves that its author forked, and keeps the proof:
-// beside what is held, or beside the newest head that gossip told of.
+// forks reports whether a head is the first proof that its author forked, and keeps
+// it: beside what is held, or beside the newest head that gossip told of. One proof
+// is enough, and only that one is worth telling.
 func (s *Spread) forks(author directory.Agency, h feed.Head) (forks bool) {
+	s.mu.Lock()
+	told, known := s.told[author.ID], s.forked[author.ID]
+	s.mu.Unlock()
+	if known {
+		return false
+	}
 	keep := func(first, second feed.Head) error {
 		forks = true
 		return s.Followers.forked(first, second)
 	}
 	err := Judge(s.Followers.sink, author, h, keep)
-	s.mu.Lock()
-	told := s.told[author.ID]
-	s.mu.Unlock()
 	if !forks && told.Conflicts(h) && told.Verified(author.Key) && h.Verified(author.Key) {
 		err = errors.Join(err, keep(told, h))
 	}
 	if err != nil {
 		s.Log.Error("a head could not be compared", "cause", err)
+		return forks
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forked[author.ID] = forks
 	return forks
 }
 
@@ -250,21 +259,29 @@ func (s *Spread) pull(ctx context.Context, id directory.AgencyID) {
 	pause := s.Pause.Again
 	for try := 0; try < pullTries; try++ {
 		author, ok := s.author(id)
-		from, more := s.holder(id, try)
-		if !ok || !more {
+		if !ok {
 			break
+		}
+		from, more := s.holder(id, try)
+		if !more {
+			return
 		}
 		if _, err := s.Followers.Pull(ctx, from, author); err != nil && ctx.Err() == nil {
 			s.Log.Info("feed not fetched from a neighbour", "agency", id, "cause", err)
 		}
 		if _, more := s.holder(id, try); !more {
-			break
+			return
 		}
 		if !sleep(ctx, pause/2+rand.N(pause)) {
 			return
 		}
 		pause *= 2
 	}
+	s.giveUp(id)
+}
+
+// giveUp forgets what was wanted of a feed, until somebody tells of it again.
+func (s *Spread) giveUp(id directory.AgencyID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.wanted, id)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"interlock/protocol/directory"
 	"interlock/protocol/feed"
@@ -98,9 +99,26 @@ func receive(ctx context.Context, s *link.Stream, batches chan<- feed.Batch) err
 	}
 }
 
-// take brings batches onto the disk and acknowledges each.
+// take brings batches onto the disk, those of one feed together, and acknowledges
+// each.
 func (t *taker) take(s *link.Stream, group []feed.Batch) error {
-	if err := t.sink.Arrive(t.author, group); err != nil {
+	for len(group) > 0 {
+		n := 1
+		for n < len(group) && group[n].Head.ID == group[0].Head.ID {
+			n++
+		}
+		if err := t.takeFeed(s, group[:n]); err != nil {
+			return err
+		}
+		group = group[n:]
+	}
+	return nil
+}
+
+func (t *taker) takeFeed(s *link.Stream, group []feed.Batch) error {
+	err := t.sink.Arrive(t.author, group)
+	refused := errors.Is(err, ErrNotForUs)
+	if err != nil && !refused {
 		err = errors.Join(refusal(err), t.judge(group))
 		var r *wire.Refusal
 		if !errors.As(err, &r) {
@@ -109,11 +127,13 @@ func (t *taker) take(s *link.Stream, group []feed.Batch) error {
 		return err
 	}
 	for _, b := range group {
-		ack := &wire.Ack{Audience: b.Head.Audience.String(), Generation: b.Head.Generation, Number: b.Head.Number}
+		ack := &wire.Ack{Audience: b.Head.Audience.String(), Generation: b.Head.Generation, Number: b.Head.Number, Refused: refused}
 		if err := s.Send(ack); err != nil {
 			return err
 		}
-		t.taken(b)
+		if !refused {
+			t.taken(b)
+		}
 	}
 	return nil
 }
@@ -142,9 +162,14 @@ func Judge(sink Sink, author directory.Agency, h feed.Head, forked func(first, s
 	return forked(held, h)
 }
 
+// pullWithin bounds one Pull: what it did not bring, the next one will.
+const pullWithin = 2 * time.Minute
+
 // Pull fetches once what a member holds of author's feeds beyond what is held
-// here.
+// here. A member that says twice that there is no more, and goes on, is left.
 func (fs *Followers) Pull(ctx context.Context, from wire.Peer, author directory.Agency) (entries int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, pullWithin)
+	defer cancel()
 	s, err := fs.open.Open(ctx, from, wire.ProtocolFeed)
 	if err != nil {
 		return 0, err
@@ -152,7 +177,15 @@ func (fs *Followers) Pull(ctx context.Context, from wire.Peer, author directory.
 	defer s.Reset(wire.CodeNone)
 	stop := context.AfterFunc(ctx, func() { s.Reset(wire.CodeNone) })
 	defer stop()
-	t := &taker{sink: fs.sink, author: author, forked: fs.forked, taken: func(b feed.Batch) { entries += len(b.Entries) }}
+	ended := map[directory.Audience]bool{}
+	t := &taker{sink: fs.sink, author: author, forked: fs.forked, taken: func(b feed.Batch) {
+		entries += len(b.Entries)
+		end := len(b.Entries) == 0 && len(b.Kept) == 0
+		if end && ended[b.Head.Audience] {
+			cancel()
+		}
+		ended[b.Head.Audience] = end
+	}}
 	if err := t.subscribe(s, true); err != nil {
 		return 0, err
 	}

@@ -455,6 +455,7 @@ type Ack struct {
 	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	Audience      string                 `protobuf:"bytes,2,opt,name=audience,proto3" json:"audience,omitempty"`
 	Generation    uint32                 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	Refused       bool                   `protobuf:"varint,4,opt,name=refused,proto3" json:"refused,omitempty"` // it was not taken: as the subscriber knows the directory, the feed is not for it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -508,6 +509,13 @@ func (x *Ack) GetGeneration() uint32 {
 		return x.Generation
 	}
 	return 0
+}
+
+func (x *Ack) GetRefused() bool {
+	if x != nil {
+		return x.Refused
+	}
+	return false
 }
 
 // Receipt says that its reader has compared an author's feed up to a head with
@@ -5249,13 +5257,14 @@ const file_wire_proto_rawDesc = "" +
 	"\aentries\x18\x01 \x01(\fR\aentries\x12&\n" +
 	"\x04head\x18\x02 \x01(\v2\x12.interlock.v1.HeadR\x04head\x12\x12\n" +
 	"\x04last\x18\x03 \x01(\x04R\x04last\x12\x12\n" +
-	"\x04kept\x18\x04 \x03(\x04R\x04kept\"Y\n" +
+	"\x04kept\x18\x04 \x03(\x04R\x04kept\"s\n" +
 	"\x03Ack\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x1a\n" +
 	"\baudience\x18\x02 \x01(\tR\baudience\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x03 \x01(\rR\n" +
-	"generation\"\xd3\x01\n" +
+	"generation\x12\x18\n" +
+	"\arefused\x18\x04 \x01(\bR\arefused\"\xd3\x01\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06reader\x18\x01 \x01(\tR\x06reader\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\tR\x06author\x12\x1a\n" +
