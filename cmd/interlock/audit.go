@@ -16,7 +16,7 @@ import (
 	"interlock/replication/record"
 )
 
-// auditCmd is the auditor's: it needs no registry, only files.
+// auditCmd is the auditor's: it needs neither registry nor node, only files.
 type auditCmd struct {
 	Verify  auditVerifyCmd  `cmd:"" help:"Verify an exported record: signatures, completeness, and that it continues what was verified before."`
 	Prove   auditProveCmd   `cmd:"" help:"Take one entry out of an exported record, with the proof that it is in it."`

@@ -14,7 +14,7 @@ type cli struct {
 	Extract  extractCmd  `cmd:"" help:"Print the identifiers in text, mail (.eml) and CSV files."`
 	Node     nodeCmd     `cmd:"" help:"Run an agency's node."`
 	Registry registryCmd `cmd:"" help:"Run a registry server, and decide as its operator."`
-	Audit    auditCmd    `cmd:"" help:"Verify the registry's record offline."`
+	Audit    auditCmd    `cmd:"" help:"Verify the registry's record, and the certificates of cases, offline."`
 	Testnet  testnetCmd  `cmd:"" help:"Try a whole network on this machine: under faults, and for speed."`
 	Help     helpCmd     `cmd:"" help:"Show help for a command, for example: interlock help node run."`
 }
