@@ -65,7 +65,8 @@ type Options struct {
 	// Relay offers to carry links between members that cannot dial each other.
 	// What it carries is encrypted between them.
 	Relay bool
-	// Relays are members that relay, as multiaddrs with /p2p and their peer ID.
+	// Relays are members that relay, each once, as a multiaddr with /p2p and its
+	// peer ID.
 	// The host keeps a place at each of them, and is reached through them: for
 	// a host that cannot be dialled. They need the role of a member here.
 	Relays []string

@@ -97,7 +97,7 @@ func (h *Host) open(ctx context.Context, to wire.Peer, p wire.Protocol) (*Stream
 
 func (h *Host) try(ctx context.Context, to wire.Peer, p wire.Protocol) (*Stream, error) {
 	id := idOf(to)
-	if !h.Connected(to) {
+	if !h.direct(id) {
 		h.stack.swarm.Backoff().Clear(id)
 	}
 	ctx = network.WithAllowLimitedConn(ctx, "a link is a link")

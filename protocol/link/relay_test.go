@@ -219,6 +219,37 @@ func TestNoCircuitGoesThroughACircuit(t *testing.T) {
 	}
 }
 
+func TestAPlaceIsHadAtARelayThatCameThroughAnother(t *testing.T) {
+	r := newRoster()
+	_, a := behindRelay(t, r, Options{}, transports["tcp"])
+	a.Handle(echo, serveEcho)
+	second := newHostFrom(t, r, Options{Key: newKey(t), Listen: []string{transports["tcp"]}, Relay: true})
+	knows(t, second, a)
+	wantEcho(t, open(t, second, a.Peer(), echo), 1)
+	if !a.Connected(second.Peer()) || a.direct(idOf(second.Peer())) {
+		t.Fatal("the second relay did not come through the first: the test says nothing")
+	}
+	place, err := parseRelay(JoinAddress(second.Peer(), second.Addresses()[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.places.reserve(soon(t), place); err != nil {
+		t.Errorf("got error %v, want a place", err)
+	}
+}
+
+func TestARelayIsNamedOnce(t *testing.T) {
+	relay := newHost(t, newRoster(), transports["tcp"], transports["quic"])
+	var both []string
+	for _, addr := range relay.Addresses() {
+		both = append(both, JoinAddress(relay.Peer(), addr))
+	}
+	_, err := New(Options{Key: newKey(t), Roles: newRoster().role, Relays: both})
+	if !errors.Is(err, errTwice) {
+		t.Errorf("got error %v, want %v", err, errTwice)
+	}
+}
+
 func TestAnUnreachableRelayIsNamedWithoutItsKey(t *testing.T) {
 	r := newRoster()
 	carrier, a := behindRelay(t, r, Options{}, transports["tcp"])

@@ -2,6 +2,8 @@ package link
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +21,8 @@ const (
 	reserveFirst = time.Second
 	reserveLast  = time.Minute
 )
+
+var errTwice = errors.New("is named twice")
 
 // relayPlace is a relay at which a place is to be held.
 type relayPlace struct {
@@ -47,6 +51,9 @@ func newPlaces(h *Host, relays []string) (*places, []relayPlace, error) {
 		r, err := parseRelay(s)
 		if err != nil {
 			return nil, nil, err
+		}
+		if p.wake[r.peer] != nil {
+			return nil, nil, fmt.Errorf("relay %q: %w", s, errTwice)
 		}
 		list = append(list, r)
 		p.wake[r.peer] = make(chan struct{}, 1)
@@ -85,6 +92,8 @@ func (p *places) reserve(ctx context.Context, r relayPlace) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
+	// The relay may have dialled us through another, and gives no place there.
+	ctx = network.WithForceDirectDial(ctx, "a place is held on a straight connection")
 	got, err := client.Reserve(ctx, p.h.thin, peer.AddrInfo{ID: idOf(r.peer), Addrs: []ma.Multiaddr{a}})
 	if err != nil {
 		return time.Time{}, err
