@@ -118,7 +118,9 @@ func (q *Queue) put(c *call) (more, done bool, err error) {
 		}
 		c.next, c.names = c.next+1, c.names[1:]
 	}
-	q.send()
+	if q.send(); c.err != nil { // there was a key a moment ago
+		return false, false, c.err
+	}
 	if c.next < len(c.ids) || len(c.open) > 0 {
 		return c.next < len(c.ids) && len(c.open) < underWay, false, nil
 	}

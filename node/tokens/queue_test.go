@@ -186,3 +186,25 @@ func TestWithoutAKeyThereAreNoTokens(t *testing.T) {
 		wantSizes(t, o)
 	})
 }
+
+// forgetful has a key when it is asked first, and none from then on.
+type forgetful struct {
+	*office
+	asked bool
+}
+
+func (f *forgetful) current() (epochKey, error) {
+	f.none, f.asked = f.asked, true
+	return f.office.current()
+}
+
+func TestAKeyThatGoesWhileACallIsQueuedFailsTheCall(t *testing.T) {
+	q, err := newQueue(&forgetful{office: newOffice()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	if tokens, _, err := q.Tokens(t.Context(), identifiers(t, 2), Officer); !errors.Is(err, ErrUnavailable) || tokens != nil {
+		t.Errorf("Tokens = %d tokens, %v; want %v", len(tokens), err, ErrUnavailable)
+	}
+}
