@@ -77,7 +77,7 @@ func (c *Client) note(s directory.Server, err error) {
 func (c *Client) askOne(ctx context.Context, k directory.KeyEpoch, quorum []oprf.Index, s directory.Server, blinded []oprf.Element) (oprf.Answer, error) {
 	req := requestOf(k, quorum, blinded)
 	if stream, ok := c.streams.used(s.Key); ok {
-		resp, err := c.converse(ctx, s.Key, stream, req)
+		resp, err := c.converseUsed(ctx, s.Key, stream, req)
 		if err == nil {
 			return answerOf(s.Index, resp, len(blinded))
 		}
@@ -92,6 +92,14 @@ func (c *Client) askOne(ctx context.Context, k directory.KeyEpoch, quorum []oprf
 		return oprf.Answer{}, err
 	}
 	return answerOf(s.Index, resp, len(blinded))
+}
+
+// converseUsed is converse on a stream that was kept. It may be dead without a
+// sign, and so it gets half the patience there is with the server.
+func (c *Client) converseUsed(ctx context.Context, to wire.Peer, stream *link.Stream, req *wire.EvaluateRequest) (*wire.EvaluateResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience/2)
+	defer cancel()
+	return c.converse(ctx, to, stream, req)
 }
 
 // converse sends a request and receives its answer, and keeps the stream for the

@@ -54,6 +54,29 @@ func TestAServerThatEndedAStreamIsAskedOnANewOne(t *testing.T) {
 	}
 }
 
+func TestAServerWhoseKeptStreamHangsIsAskedOnANewOne(t *testing.T) {
+	servers, c, log := registry(t, 2, 2)
+	if _, _, err := c.Tokens(t.Context(), identifiers(t, 1)); err != nil {
+		t.Fatal(err)
+	}
+	hang := make(chan struct{})
+	defer close(hang)
+	servers[0].stalls.Store(&hang)
+	failed := make(chan error)
+	go func() {
+		_, _, err := c.Tokens(t.Context(), identifiers(t, 1))
+		failed <- err
+	}()
+	<-servers[0].stalled
+	servers[0].stalls.Store(nil)
+	if err := <-failed; err != nil || log.Len() > 0 {
+		t.Errorf("a stream that hung failed the call (%v), or was blamed on the server:\n%s", err, log)
+	}
+	if got, want := servers[0].opened.Load(), int32(2); got != want {
+		t.Errorf("%d streams to the server, want %d", got, want)
+	}
+}
+
 func TestAStreamThatIsNotUsedAgainIsEnded(t *testing.T) {
 	servers, c, _ := registry(t, 2, 2)
 	c.streams.keep = time.Millisecond
