@@ -289,3 +289,26 @@ func FuzzEntryRow(f *testing.F) {
 		}
 	})
 }
+
+// TestAFeedThatIsSeenHasItsName reads as soon as a commit shows, before Update
+// could do anything more.
+func TestAFeedThatIsSeenHasItsName(t *testing.T) {
+	s := open(t, options("/store", vfs.NewMem()))
+	range1 := group(t, denver, "range")
+	err := s.Update(func(tx *Tx) error {
+		err := errors.Join(tx.PutEntries(range1, []feed.Entry{announce(1, 1)}), tx.PutHead(headAt(range1, 1, 1)))
+		all, err2 := tx.written()
+		if err := errors.Join(err, err2); err != nil {
+			return err
+		}
+		return errors.Join(s.commit(tx, all, nil), errStop)
+	})
+	if !errors.Is(err, errStop) {
+		t.Fatal(err)
+	}
+	view(t, s, func(tx *Tx) error {
+		feeds, err := tx.Feeds(denver)
+		equal(t, "feeds", feeds, []Feed{{ID: range1, Generation: 1}})
+		return err
+	})
+}

@@ -204,26 +204,24 @@ func (s *Store) update(reserve uint64, f func(tx *Tx) error, built []string) (er
 	if err != nil || all.Empty() && len(built) == 0 {
 		return err
 	}
-	if err := s.commit(all, built); err != nil {
-		return err
-	}
-	if tx.named {
-		s.names.Store(tx.names)
-	}
-	return nil
+	return s.commit(tx, all, built)
 }
 
-// commit takes built files of rows, and applies the batch. A commit that Pebble cannot write leaves its
-// pipeline unusable, and what it did not write visible: the store then refuses
+// commit takes built files of rows, and applies the batch; the names that tx gave
+// are known before anybody sees its rows. A commit that Pebble cannot write leaves
+// its pipeline unusable, and what it did not write visible: the store then refuses
 // every later write and shows what stood before, until the process is started
 // again and recovers from what is on the disk.
-func (s *Store) commit(batch *pebble.Batch, built []string) (err error) {
+func (s *Store) commit(tx *Tx, batch *pebble.Batch, built []string) (err error) {
 	s.visible.Lock()
 	defer s.visible.Unlock()
 	before := s.db.NewSnapshot()
 	defer func() {
 		r := recover()
 		if r == nil && err == nil {
+			if tx.named {
+				s.names.Store(tx.names)
+			}
 			err = before.Close()
 			return
 		}
