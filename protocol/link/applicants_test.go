@@ -147,10 +147,10 @@ func TestARequestIsSmallWhateverItsAnswer(t *testing.T) {
 			})
 			fits := &wire.EvaluateResponse{Evaluated: make([]byte, test.limit-16)}
 			s := peer.open(t, h, vast)
-			if err := wire.WriteFrame(s, fits, vast.Frame); err != nil {
+			if err := new(wire.Frames).Write(s, fits, vast.Frame); err != nil {
 				t.Fatal(err)
 			}
-			if err := wire.ReadFrame(s, &wire.EvaluateResponse{}, vast.Frame); err != nil {
+			if err := new(wire.Frames).Read(s, &wire.EvaluateResponse{}, vast.Frame); err != nil {
 				t.Fatalf("answer: %v", err)
 			}
 			if err := s.Close(); err != nil {

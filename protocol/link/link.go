@@ -85,7 +85,7 @@ type Host struct {
 	stack      *stack
 	counts     counts
 	shares     shares
-	buffers    buffers
+	frames     wire.Frames
 	flows      flows
 	applicants *applicants
 	thin       *thin

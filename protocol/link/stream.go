@@ -76,7 +76,7 @@ func (s *Stream) send(m proto.Message) error {
 			return s.over(err)
 		}
 	}
-	err := s.host.buffers.writeFrame(s.raw, m, s.sends)
+	err := s.host.frames.Write(s.raw, m, s.sends)
 	if errors.Is(err, wire.ErrTooLarge) {
 		return err
 	}
@@ -107,7 +107,7 @@ func (s *Stream) receive(m proto.Message) error {
 			return s.over(err)
 		}
 	}
-	err := s.host.buffers.readFrame(s.raw, m, s.receives)
+	err := s.host.frames.Read(s.raw, m, s.receives)
 	if err == io.EOF {
 		return err
 	}

@@ -40,7 +40,7 @@ const (
 var (
 	ProtocolEvaluate  = Protocol{ID: "/interlock/evaluate/1", From: Member, Frame: 64 * KiB, Idle: 20 * time.Second, Peer: 8}
 	ProtocolFeed      = Protocol{ID: "/interlock/feed/1", From: Member, Frame: 256 * KiB, Idle: 45 * time.Second, Peer: 4}
-	ProtocolReceipts  = Protocol{ID: "/interlock/receipts/1", From: Member, Frame: 64 * KiB, Idle: 20 * time.Second, Peer: 2}
+	ProtocolReceipts  = Protocol{ID: "/interlock/receipts/1", From: Member, Frame: 512 * KiB, Idle: 20 * time.Second, Peer: 2}
 	ProtocolHoldings  = Protocol{ID: "/interlock/holdings/1", From: Member, Frame: MiB, Idle: 20 * time.Second, Peer: 2}
 	ProtocolDirectory = Protocol{ID: "/interlock/directory/1", From: Member | RegistryOperator | RegistryServer, Frame: 16 * MiB, Idle: 45 * time.Second, Peer: 2}
 	ProtocolAdmission = Protocol{ID: "/interlock/admission/1", From: Applicant | Member, Frame: 16 * MiB, Idle: 20 * time.Second, Peer: 1}
