@@ -1,6 +1,8 @@
 package link
 
 import (
+	"time"
+
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/control"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -82,7 +84,7 @@ func (h *Host) watch() network.Notifiee {
 				s.cancel()
 			}
 			if g := h.gossip.Load(); g != nil && !h.linked(c.RemotePeer()) {
-				g.forget(c.RemotePeer())
+				g.forget(c.RemotePeer(), time.Now())
 			}
 			if p, ok := peerOf(c.RemotePeer()); ok {
 				h.places.stir(p)

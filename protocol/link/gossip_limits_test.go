@@ -1,12 +1,14 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	pb "github.com/libp2p/go-libp2p-pubsub/pb"
 	"google.golang.org/protobuf/proto"
 
@@ -76,6 +78,61 @@ func TestAFloodIsDropped(t *testing.T) {
 	eventually(t, "the drop", func() bool {
 		return count(h.Host, wire.ProtocolGossip.ID, wire.CodeBusy, byUs) > 0
 	})
+}
+
+func TestARPCWithoutMessagesCountsAsOne(t *testing.T) {
+	for name, rpc := range map[string]*pb.RPC{
+		"nothing":        {},
+		"a subscription": {Subscriptions: []*pb.RPC_SubOpts{{Subscribe: proto.Bool(true), Topicid: proto.String(news)}}},
+		"an offer":       {Control: &pb.ControlMessage{Ihave: []*pb.ControlIHave{{TopicID: proto.String(news)}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newTalker(t, newRoster()).gossip.Load()
+			from := idOf(wire.PeerOf(newKey(t)))
+			var err error
+			for i := 0; i < 2*gossipBurst*gossipRate && err == nil; i++ {
+				err = g.inspect(from, &pubsub.RPC{RPC: pb.RPC{Subscriptions: rpc.Subscriptions, Control: rpc.Control}})
+			}
+			if !errors.Is(err, errTooFast) {
+				t.Errorf("twice the burst: got error %v, want %v", err, errTooFast)
+			}
+		})
+	}
+}
+
+func TestWhatARPCHoldsBesideMessagesHasItsBytesCounted(t *testing.T) {
+	g := newTalker(t, newRoster()).gossip.Load()
+	from := idOf(wire.PeerOf(newKey(t)))
+	offer := &pb.ControlIHave{TopicID: proto.String(news), MessageIDs: []string{strings.Repeat("i", 32*wire.KiB)}}
+	var err error
+	for i := 0; i < 2*gossipBurst*gossipBytes/(32*wire.KiB) && err == nil; i++ {
+		err = g.inspect(from, &pubsub.RPC{RPC: pb.RPC{Control: &pb.ControlMessage{Ihave: []*pb.ControlIHave{offer}}}})
+	}
+	if !errors.Is(err, errTooFast) {
+		t.Errorf("twice the burst: got error %v, want %v", err, errTooFast)
+	}
+}
+
+func TestAFloodIsNotForgivenForALostConnection(t *testing.T) {
+	const burst = gossipBurst * gossipRate
+	g := newTalker(t, newRoster()).gossip.Load()
+	from, now := idOf(wire.PeerOf(newKey(t))), time.Now().Add(time.Hour)
+	left := func(now time.Time) bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.peer(from).budget.take(burst, 0, now)
+	}
+	if !left(now) {
+		t.Fatal("no burst at first")
+	}
+	g.forget(from, now)
+	if left(now.Add(time.Second)) {
+		t.Error("all is forgiven a second after the flood")
+	}
+	g.forget(from, now.Add(gossipBurst*time.Second))
+	if got := len(g.spent); got != 0 {
+		t.Errorf("%d budgets are kept that are full again", got)
+	}
 }
 
 func TestANeighbourNamesFewTopics(t *testing.T) {

@@ -3,6 +3,7 @@ package link
 import (
 	"crypto/sha256"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	pb "github.com/libp2p/go-libp2p-pubsub/pb"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"google.golang.org/protobuf/proto"
 
 	"interlock/protocol/wire"
 )
@@ -22,8 +24,8 @@ const (
 	gossipGrudge = 10 * time.Minute // how long a neighbour is blamed
 	gossipQueue  = 256              // messages that wait for one neighbour
 	gossipChecks = 1024             // messages that wait for Check
-	gossipRate   = 2048             // messages a second from one neighbour
-	gossipBytes  = 4 * wire.MiB     // of them, a second
+	gossipRate   = 2048             // messages a second from one neighbour; what holds none is one
+	gossipBytes  = 4 * wire.MiB     // from it a second, all told
 	gossipBurst  = 4                // seconds' worth that may come at once
 )
 
@@ -49,6 +51,7 @@ type gossip struct {
 	mu     sync.Mutex          // owns what follows
 	topics map[string]struct{} // that we have joined
 	peers  map[peer.ID]*gossiper
+	spent  map[peer.ID]budget // of neighbours that have gone, until they are full again
 }
 
 // gossiper is what is kept of a neighbour while it is linked.
@@ -67,7 +70,10 @@ func (h *Host) gossiping() (*gossip, error) {
 	if g := h.gossip.Load(); g != nil {
 		return g, nil
 	}
-	g := &gossip{h: h, mesh: newMesh(), topics: make(map[string]struct{}), peers: make(map[peer.ID]*gossiper)}
+	g := &gossip{
+		h: h, mesh: newMesh(), topics: make(map[string]struct{}),
+		peers: make(map[peer.ID]*gossiper), spent: make(map[peer.ID]budget),
+	}
 	h.thin.speak(wire.ProtocolGossip)
 	var err error
 	if g.pubsub, err = pubsub.NewGossipSub(h.ctx, h.thin, g.options()...); err != nil {
@@ -183,27 +189,32 @@ func (g *gossip) peer(id peer.ID) *gossiper {
 	p := g.peers[id]
 	if p == nil {
 		p = &gossiper{topics: make(map[string]struct{}), budget: newBudget(time.Now())}
+		if b, ok := g.spent[id]; ok {
+			p.budget = b
+			delete(g.spent, id)
+		}
 		g.peers[id] = p
 	}
 	return p
 }
 
-// forget comes when the last connection with id has ended.
-func (g *gossip) forget(id peer.ID) {
+// forget comes when the last connection with id has ended. What id has left to
+// send outlives it, or whoever floods would come again at once for more.
+func (g *gossip) forget(id peer.ID, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.peers, id)
+	if p := g.peers[id]; p != nil {
+		g.spent[id] = p.budget
+		delete(g.peers, id)
+	}
+	maps.DeleteFunc(g.spent, func(_ peer.ID, b budget) bool { return b.full(now) })
 }
 
 // inspect drops what comes faster than anybody needs to send it, so that what
-// is remembered of messages stays bounded.
+// is remembered of messages stays bounded, and so is the work for what holds none.
 func (g *gossip) inspect(from peer.ID, rpc *pubsub.RPC) error {
-	size := 0
-	for _, m := range rpc.GetPublish() {
-		size += len(m.GetData())
-	}
 	g.mu.Lock()
-	ok := g.peer(from).budget.take(len(rpc.GetPublish()), size, time.Now())
+	ok := g.peer(from).budget.take(max(1, len(rpc.GetPublish())), proto.Size(&rpc.RPC), time.Now())
 	g.mu.Unlock()
 	if ok {
 		return nil
@@ -225,16 +236,25 @@ func newBudget(now time.Time) budget {
 }
 
 func (b *budget) take(messages, bytes int, now time.Time) bool {
-	gone := now.Sub(b.at).Seconds()
-	b.at = now
-	b.messages = min(gossipBurst*gossipRate, b.messages+gossipRate*gone)
-	b.bytes = min(gossipBurst*gossipBytes, b.bytes+gossipBytes*gone)
+	b.refill(now)
 	if float64(messages) > b.messages || float64(bytes) > b.bytes {
 		return false
 	}
 	b.messages -= float64(messages)
 	b.bytes -= float64(bytes)
 	return true
+}
+
+func (b *budget) refill(now time.Time) {
+	gone := now.Sub(b.at).Seconds()
+	b.at = now
+	b.messages = min(gossipBurst*gossipRate, b.messages+gossipRate*gone)
+	b.bytes = min(gossipBurst*gossipBytes, b.bytes+gossipBytes*gone)
+}
+
+func (b budget) full(now time.Time) bool {
+	b.refill(now)
+	return b.messages == gossipBurst*gossipRate && b.bytes == gossipBurst*gossipBytes
 }
 
 // meetAll tells gossip of the members that are linked.
