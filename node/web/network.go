@@ -51,7 +51,7 @@ func (s *site) network(w http.ResponseWriter, r *http.Request, v visitor) error 
 			Name: m.Agency.Name, Jurisdiction: m.Agency.Jurisdiction, Contact: m.Agency.Contact,
 			Connected: m.Connected, Suspended: m.Agency.Status == directory.Suspended,
 			Have: m.Have, Head: max(m.Head, m.Have), Trouble: m.Trouble, ByOthers: m.ByOthers,
-			Acknowledged: pages.Grouped(m.Has) + " of " + pages.Grouped(m.Ours) + " acknowledged",
+			Acknowledged: pages.Grouped(m.Has) + " of our " + pages.Grouped(m.Ours) + " acknowledged",
 			Volume:       volume(m.ReceivedBytes) + " in, " + volume(m.SentBytes) + " out",
 		}
 		switch {
