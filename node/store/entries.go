@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"interlock/crypto/token"
 	"interlock/protocol/feed"
 	"interlock/protocol/wire"
@@ -138,7 +140,15 @@ func (tx *Tx) Entry(id feed.ID, n uint64) (feed.Entry, error) {
 }
 
 func (tx *Tx) entry(f feedNumber, n uint64) (feed.Entry, error) {
-	v, err := tx.get(entryKey(f, n))
+	r, err := tx.reader(tableEntry)
+	if err != nil {
+		return feed.Entry{}, err
+	}
+	return readEntry(r, f, n)
+}
+
+func readEntry(r pebble.Reader, f feedNumber, n uint64) (feed.Entry, error) {
+	v, err := getFrom(r, entryKey(f, n))
 	if err != nil {
 		return feed.Entry{}, err
 	}
@@ -147,8 +157,16 @@ func (tx *Tx) entry(f feedNumber, n uint64) (feed.Entry, error) {
 
 // entries calls each with the entries of a feed from one number to another.
 func (tx *Tx) entries(f feedNumber, from, to uint64, each func(feed.Entry) error) error {
+	r, err := tx.reader(tableEntry)
+	if err != nil {
+		return err
+	}
+	return readEntries(r, f, from, to, each)
+}
+
+func readEntries(r pebble.Reader, f feedNumber, from, to uint64, each func(feed.Entry) error) error {
 	prefix := feedKey(tableEntry, f)
-	return tx.scan(prefix, entryKey(f, from), func(k, v []byte) error {
+	return scanIn(r, prefix, entryKey(f, from), func(k, v []byte) error {
 		n := binary.BigEndian.Uint64(k[len(prefix):])
 		if n > to {
 			return errStop

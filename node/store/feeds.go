@@ -24,7 +24,7 @@ type Feed struct {
 type storedFeed struct {
 	Generation uint32
 	Moving     *feed.Position `json:",omitempty"`
-	Revived    bool           `json:",omitempty"` // see sweep
+	Revived    bool           `json:",omitempty"` // see dropping.drop
 }
 
 func (tx *Tx) storedFeed(id feed.ID) (storedFeed, feedNumber, error) {

@@ -239,3 +239,35 @@ func settle(t testing.TB, s *Store) {
 		t.Fatal(err)
 	}
 }
+
+// TestOneStepThatDropsNearlyAllKeepsFewInMemory: what a step holds beside its batch
+// does not grow with what it drops, and of the batch nothing is indexed. Tags are
+// announced twice, far from each other.
+func TestOneStepThatDropsNearlyAllKeepsFewInMemory(t *testing.T) {
+	s := open(t, options("/store", vfs.NewMem()))
+	const entries = 5*droppedAtOnce + 3
+	list := make([]feed.Entry, entries)
+	for i := range list {
+		list[i] = feed.Entry{Number: uint64(i + 1), Kind: feed.Announce, Epoch: 1, Tag: nth(i % (3 * droppedAtOnce))}
+	}
+	takes(t, s, everyone, 1, list...)
+	from, to := feed.Start(everyone, 2), headAt(everyone, 2, entries).Position
+	kept := []feed.Run{{First: 7, Last: 7}, {First: entries, Last: entries}}
+	update(t, s, func(tx *Tx) error {
+		h := feed.Head{ID: everyone, Position: to, Signature: signature}
+		err := tx.Move(everyone, feed.Batch{Head: h, Kept: kept}, from, to)
+		if size := tx.bulk.Len(); size > 24*entries {
+			t.Errorf("the batch has %d bytes for %d entries", size, entries)
+		}
+		if size := tx.w.Len(); size > 1024 {
+			t.Errorf("%d bytes are indexed", size)
+		}
+		return err
+	})
+	update(t, s, func(tx *Tx) error { return tx.Moved(everyone) })
+	fresh := open(t, options("/store", vfs.NewMem()))
+	update(t, fresh, func(tx *Tx) error { return tx.PutEntries(everyone, []feed.Entry{list[6], list[entries-1]}) })
+	if diff := cmp.Diff(rows(t, fresh), rows(t, s)); diff != "" {
+		t.Errorf("rows (-fresh copy +moved):\n%s", diff)
+	}
+}

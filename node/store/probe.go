@@ -22,11 +22,15 @@ const (
 // on the disk, on two processors where they are many, and the filters tell nearly
 // all that are absent without reading more.
 func (tx *Tx) lookUp(table byte, keys []tagKey) ([][]ref, error) {
-	out := make([][]ref, len(keys))
 	r, err := tx.reader(table)
 	if err != nil {
 		return nil, err
 	}
+	return lookUpIn(r, table, keys)
+}
+
+func lookUpIn(r pebble.Reader, table byte, keys []tagKey) ([][]ref, error) {
+	out := make([][]ref, len(keys))
 	_, batch := r.(*pebble.Batch)
 	for from := 0; from < len(keys); from += orderedAtOnce {
 		keys, out := keys[from:min(from+orderedAtOnce, len(keys))], out[from:]

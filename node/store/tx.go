@@ -85,6 +85,10 @@ func (tx *Tx) get(k []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return getFrom(r, k)
+}
+
+func getFrom(r pebble.Reader, k []byte) ([]byte, error) {
 	v, closer, err := r.Get(k)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, ErrNotFound
@@ -141,6 +145,10 @@ func (tx *Tx) iterator(from, to []byte) (*pebble.Iterator, error) {
 	if err != nil {
 		return nil, err
 	}
+	return iteratorOf(r, from, to)
+}
+
+func iteratorOf(r pebble.Reader, from, to []byte) (*pebble.Iterator, error) {
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return nil, fmt.Errorf("scan table %q: %w", from[0], err)
@@ -153,8 +161,16 @@ var errStop = errors.New("enough")
 
 // scan calls f with every key under prefix from the key start on, in order.
 // Both slices are f's only until it returns.
-func (tx *Tx) scan(prefix, start []byte, f func(k, v []byte) error) (err error) {
-	it, err := tx.iterator(prefix, after(prefix))
+func (tx *Tx) scan(prefix, start []byte, f func(k, v []byte) error) error {
+	r, err := tx.reader(prefix[0])
+	if err != nil {
+		return err
+	}
+	return scanIn(r, prefix, start, f)
+}
+
+func scanIn(r pebble.Reader, prefix, start []byte, f func(k, v []byte) error) (err error) {
+	it, err := iteratorOf(r, prefix, after(prefix))
 	if err != nil {
 		return err
 	}
