@@ -15,18 +15,17 @@ type checkedAnswer struct {
 	points []curve.RistrettoPoint
 }
 
-// Check verifies the answer of one server of the quorum, so that a server which
-// lies can be replaced before Finalize; an answer that holds is not verified
-// again there. The error is a [*WrongShareError] when the server is to blame, and
-// wraps [ErrQuorum] when the caller is. A different quorum needs new answers from
-// all its servers, since the weights differ.
+// Check is CheckAll for one answer.
 func (r *Request) Check(quorum []Index, a Answer) error {
 	return r.CheckAll(quorum, []Answer{a})[0]
 }
 
-// CheckAll is Check for the answers of several servers of the quorum, in less
-// time than one after another. It returns an error for each answer, in their
-// order, which is nil for those that hold.
+// CheckAll verifies answers of servers of the quorum, all together, so that a
+// server which lies can be replaced before Finalize; an answer that holds is not
+// verified again there. It returns an error for each answer, in their order: nil
+// where it holds, a [*WrongShareError] where the server is to blame, and one that
+// wraps [ErrQuorum] where the caller is. A different quorum needs new answers from
+// all its servers, since the weights differ.
 func (r *Request) CheckAll(quorum []Index, answers []Answer) []error {
 	faults := make([]error, len(answers))
 	for i, v := range r.check(quorum, answers) {
@@ -39,7 +38,7 @@ func (r *Request) CheckAll(quorum []Index, answers []Answer) []error {
 type verdict struct {
 	points []curve.RistrettoPoint
 	fault  error
-	claim  *claim // while it is not known
+	claim  *claim // where it had to be verified
 }
 
 func (r *Request) check(quorum []Index, answers []Answer) []verdict {
@@ -67,7 +66,7 @@ func (r *Request) check(quorum []Index, answers []Answer) []verdict {
 	}
 	r.settle(verdicts, answers)
 	for i, v := range verdicts {
-		if v.fault == nil {
+		if v.claim != nil && v.fault == nil { // and not remembered already
 			r.remember(quorum, answers[i], v.points)
 		}
 	}

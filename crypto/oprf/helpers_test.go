@@ -46,6 +46,9 @@ func requestFor(t testing.TB, c *Client, blinded []Element) *Request {
 	return r
 }
 
+// checkOne checks an answer by itself.
+func checkOne(r *Request, quorum []Index, a Answer) error { return r.CheckAll(quorum, []Answer{a})[0] }
+
 // answersOf has every server of the quorum evaluate the request.
 func answersOf(t testing.TB, shares []*Share, quorum []Index, blinded []Element) []Answer {
 	t.Helper()

@@ -95,7 +95,7 @@ func TestWrongCompositesBesideARightProofChangeNothing(t *testing.T) {
 			if claimsOf(t, r, quorum, answers)[1].foretold {
 				t.Error("the proof holds for them")
 			}
-			if err := r.Check(quorum, answers[1]); err != nil {
+			if err := checkOne(r, quorum, answers[1]); err != nil {
 				t.Errorf("Check: %v", err)
 			}
 			got, err := r.Finalize(quorum, answers)
@@ -150,7 +150,7 @@ func TestCompositesThatFitTheProofAndNotTheBatchAreNamed(t *testing.T) {
 			if !claimsOf(t, r, quorum, []Answer{forged})[0].foretold {
 				t.Fatal("the forged composites do not fit the proof, so they are not tried")
 			}
-			wantNamed(t, r.Check(quorum, forged), 2)
+			wantNamed(t, checkOne(r, quorum, forged), 2)
 			faults := r.CheckAll(quorum, []Answer{right[0], forged})
 			if faults[0] != nil {
 				t.Errorf("the honest server: %v", faults[0])
@@ -202,7 +202,7 @@ func TestOnlyWhoKnowsTheMixingScalarsCouldCheatThem(t *testing.T) {
 	if err := randomScalars(rand.Reader, r.mix); err != nil {
 		t.Fatal(err)
 	}
-	wantNamed(t, r.Check(quorum, cheat), 1)
+	wantNamed(t, checkOne(r, quorum, cheat), 1)
 }
 
 func TestTwoRequestsNeverMixWithTheSameScalars(t *testing.T) {
@@ -242,6 +242,23 @@ func TestClaimsHoldTogetherWhenEachDoes(t *testing.T) {
 			rt.Errorf("got %v, want %v", got, want)
 		}
 	})
+}
+
+func TestAnAnswerIsRememberedOnce(t *testing.T) {
+	keys, shares := deal(t, 2, 2)
+	quorum := []Index{1, 2}
+	r := blind(t, newClient(t, keys), inputs("a", "b"))
+	answers := answersOf(t, shares, quorum, r.Blinded())
+	var kept [2]*Element
+	for i := range kept {
+		if err := errors.Join(r.CheckAll(quorum, answers)...); err != nil {
+			t.Fatal(err)
+		}
+		kept[i] = &r.checked[2].answer.Evaluated[0]
+	}
+	if kept[0] != kept[1] {
+		t.Error("an answer that was known was copied again")
+	}
 }
 
 func TestCheckAllNamesEachLiarAndNoOther(t *testing.T) {

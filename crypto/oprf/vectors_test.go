@@ -132,11 +132,11 @@ func TestAClientAcceptsTheRFCProofs(t *testing.T) {
 			client := newClient(t, keys)
 			r := requestFor(t, client, elementsOf(t, vector.BlindedElement))
 			answer := Answer{Server: 1, Evaluated: elementsOf(t, vector.EvaluationElement), Proof: Proof(vector.Proof.Proof[0])}
-			if err := r.Check([]Index{1}, answer); err != nil {
+			if err := checkOne(r, []Index{1}, answer); err != nil {
 				t.Errorf("the RFC's proof: %v", err)
 			}
 			answer.Proof[0] ^= 1
-			if err := r.Check([]Index{1}, answer); err == nil {
+			if err := checkOne(r, []Index{1}, answer); err == nil {
 				t.Error("the RFC's proof with one bit turned was accepted")
 			}
 		})

@@ -34,8 +34,8 @@ func TestAWrongShareIsNamed(t *testing.T) {
 
 	_, err := r.Finalize(quorum, answers)
 	wantNamed(t, err, 3)
-	wantNamed(t, r.Check(quorum, answers[1]), 3)
-	if err := r.Check(quorum, answers[0]); err != nil {
+	wantNamed(t, checkOne(r, quorum, answers[1]), 3)
+	if err := checkOne(r, quorum, answers[0]); err != nil {
 		t.Errorf("the honest server: %v", err)
 	}
 }
@@ -104,7 +104,7 @@ func TestAnAlteredAnswerIsNamed(t *testing.T) {
 				if !sent.by2 {
 					a.Composites = Composites{}
 				}
-				wantNamed(t, r.Check(quorum, a), 2)
+				wantNamed(t, checkOne(r, quorum, a), 2)
 				_, err := r.Finalize(quorum, []Answer{honest, a})
 				wantNamed(t, err, 2)
 			})
@@ -139,7 +139,7 @@ func TestAnAnswerThatWasCheckedCannotBeExchangedAfterwards(t *testing.T) {
 	r := blind(t, client, inputs("a", "b"))
 	answers := answersOf(t, shares, quorum, r.Blinded())
 	for _, a := range answers {
-		if err := r.Check(quorum, a); err != nil {
+		if err := checkOne(r, quorum, a); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -152,7 +152,7 @@ func TestAnAnswerThatWasCheckedForOneQuorumIsNotTakenForAnother(t *testing.T) {
 	keys, shares := deal(t, 2, 3)
 	r := blind(t, newClient(t, keys), inputs("a"))
 	stale := answersOf(t, shares, []Index{1, 2}, r.Blinded())[1]
-	if err := r.Check([]Index{1, 2}, stale); err != nil {
+	if err := checkOne(r, []Index{1, 2}, stale); err != nil {
 		t.Fatal(err)
 	}
 	fresh := answersOf(t, shares, []Index{2, 3}, r.Blinded())[1]
@@ -189,10 +189,10 @@ func TestAnswersAndQuorumsThatDoNotFitAreRefused(t *testing.T) {
 			}
 		})
 	}
-	if err := r.Check(quorum, stranger); !errors.Is(err, ErrQuorum) {
+	if err := checkOne(r, quorum, stranger); !errors.Is(err, ErrQuorum) {
 		t.Errorf("Check of a server outside: got %v, want ErrQuorum", err)
 	}
-	if err := r.Check([]Index{1, 1}, right[0]); !errors.Is(err, ErrQuorum) {
+	if err := checkOne(r, []Index{1, 1}, right[0]); !errors.Is(err, ErrQuorum) {
 		t.Errorf("Check for a server twice: got %v, want ErrQuorum", err)
 	}
 }
@@ -205,7 +205,7 @@ func TestAnswersMayBeCheckedAsTheyArrive(t *testing.T) {
 	faults := make([]error, len(answers))
 	var wg sync.WaitGroup
 	for i, a := range answers {
-		wg.Go(func() { faults[i] = r.Check(quorum, a) })
+		wg.Go(func() { faults[i] = checkOne(r, quorum, a) })
 	}
 	wg.Wait()
 	if err := errors.Join(faults...); err != nil {
@@ -242,7 +242,7 @@ func TestAProofForAnotherKeyNeverHolds(t *testing.T) {
 		honest := e.prove(&k, &nonce)
 		e.key = Element(keys.Public)
 		for _, proof := range []Proof{honest, e.prove(&k, &nonce)} {
-			wantNamed(t, r.Check([]Index{1}, Answer{Server: 1, Evaluated: e.evaluated, Proof: proof}), 1)
+			wantNamed(t, checkOne(r, []Index{1}, Answer{Server: 1, Evaluated: e.evaluated, Proof: proof}), 1)
 		}
 	})
 }
