@@ -26,13 +26,14 @@ type dropping struct {
 	f               feedNumber
 	entries, tagged pebble.Reader
 	goes            func(n uint64) bool // whether an entry does
+	ours            bool                // nothing refers to the entries
 
 	refs []reference // gone, to be written
 	run  []uint64    // entries that lie together, to be deleted
 }
 
 func (tx *Tx) dropping(f feedNumber, goes func(n uint64) bool) (d *dropping, err error) {
-	d = &dropping{tx: tx, f: f, goes: goes}
+	d = &dropping{tx: tx, f: f, goes: goes, ours: tx.isOurs(f)}
 	if d.entries, err = tx.reader(tableEntry); err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func (d *dropping) drop(after, to uint64) (revived bool, err error) {
 		if !d.goes(e.Number) {
 			return d.deleteRun()
 		}
-		withdrawals = withdrawals || e.Kind == feed.Withdraw
+		withdrawals = withdrawals || e.Kind == feed.Withdraw && !d.ours
 		if d.run = append(d.run, e.Number); len(d.run) == droppedAtOnce {
 			return errors.Join(d.deleteRun(), d.unrefer(e))
 		}
@@ -95,7 +96,7 @@ func (d *dropping) deleteRun() error {
 
 // unrefer takes the reference to an announcement away, sooner or later.
 func (d *dropping) unrefer(e feed.Entry) error {
-	if e.Kind != feed.Announce {
+	if e.Kind != feed.Announce || d.ours {
 		return nil
 	}
 	if d.refs = append(d.refs, referTo(d.f, e, true)); len(d.refs) < droppedAtOnce {

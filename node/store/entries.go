@@ -67,28 +67,21 @@ func referTo(f feedNumber, e feed.Entry, gone bool) reference {
 }
 
 // PutEntries keeps entries of a feed, in the order of their numbers. Announcements
-// are found by their tags from now on, until they are withdrawn. A withdrawal of
-// nothing that stands is kept and does nothing.
+// of others are found by their tags from now on, until they are withdrawn. A
+// withdrawal of nothing that stands is kept and does nothing.
 func (tx *Tx) PutEntries(id feed.ID, list []feed.Entry) error {
 	f, err := tx.giveNumber(id)
 	if err != nil {
 		return err
 	}
-	refs := make([]reference, 0, len(list))
-	for i, e := range list {
-		if i > 0 && e.Number <= list[i-1].Number {
-			return fmt.Errorf("%w: entry %d after %d", feed.ErrGap, e.Number, list[i-1].Number)
+	for i := 1; i < len(list); i++ {
+		if list[i].Number <= list[i-1].Number {
+			return fmt.Errorf("%w: entry %d after %d", feed.ErrGap, list[i].Number, list[i-1].Number)
 		}
-		if e.Kind == feed.Announce {
-			refs = append(refs, referTo(f, e, false))
-			continue
-		}
-		switch of, err := tx.withdrawn(id, list[:i], e); {
-		case err == nil && of.Kind == feed.Announce:
-			refs = append(refs, referTo(f, of, true))
-		case err != nil && !errors.Is(err, ErrNotFound):
-			return err
-		}
+	}
+	refs, err := tx.references(id, f, list)
+	if err != nil {
+		return err
 	}
 	var v [feed.EntrySize]byte
 	for _, e := range list {
@@ -97,6 +90,27 @@ func (tx *Tx) PutEntries(id feed.ID, list []feed.Entry) error {
 		}
 	}
 	return tx.referAll(refs)
+}
+
+// references are what entries change in the tags that stand.
+func (tx *Tx) references(id feed.ID, f feedNumber, list []feed.Entry) ([]reference, error) {
+	if tx.isOurs(f) {
+		return nil, nil
+	}
+	refs := make([]reference, 0, len(list))
+	for i, e := range list {
+		if e.Kind == feed.Announce {
+			refs = append(refs, referTo(f, e, false))
+			continue
+		}
+		switch of, err := tx.withdrawn(id, list[:i], e); {
+		case err == nil && of.Kind == feed.Announce:
+			refs = append(refs, referTo(f, of, true))
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return nil, err
+		}
+	}
+	return refs, nil
 }
 
 // withdrawn is the entry that e withdraws, among those before it or on the disk.

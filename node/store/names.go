@@ -66,7 +66,16 @@ func (s *Store) readNames(tx *Tx) error {
 		return nil
 	})
 	s.names.Store(list)
+	if _, ok := list.authors[""]; ok && s.ours != "" {
+		return errors.Join(err, errAgency)
+	}
 	return err
+}
+
+// isOurs reports whether a feed is known to be one of this agency.
+func (tx *Tx) isOurs(f feedNumber) bool {
+	n, ok := tx.authorOf(tx.s.ours)
+	return ok && tx.s.ours != "" && n == f.author
 }
 
 func (tx *Tx) numbers() *names {

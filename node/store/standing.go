@@ -20,16 +20,17 @@ type Standing struct {
 	Number   uint64
 }
 
-// ourAudience is the number of an audience of our own feeds.
+// ourAudience is the number of an audience of our own feeds. Where the agency is
+// not known they are those of an author without a name.
 func (tx *Tx) ourAudience(a directory.Audience) ([]byte, error) {
-	f, err := tx.giveNumber(feed.ID{Audience: a})
+	f, err := tx.giveNumber(feed.ID{Author: tx.s.ours, Audience: a})
 	return binary.BigEndian.AppendUint16(nil, f.audience), err
 }
 
 // ourKey is a key of a table that has something for each audience of ours; without
 // one if nothing was ever written for the audience.
 func (tx *Tx) ourKey(table byte, reader directory.AgencyID, a directory.Audience) ([]byte, error) {
-	f, ok := tx.numberOf(feed.ID{Audience: a})
+	f, ok := tx.numberOf(feed.ID{Author: tx.s.ours, Audience: a})
 	if !ok {
 		return nil, ErrNotFound
 	}
@@ -43,7 +44,7 @@ func (tx *Tx) standingKey(id casefile.IdentifierID, s Standing) ([]byte, error) 
 
 // Standing returns where an identifier is announced.
 func (tx *Tx) Standing(id casefile.IdentifierID) ([]Standing, error) {
-	ours, ok := tx.authorOf("")
+	ours, ok := tx.authorOf(tx.s.ours)
 	if !ok {
 		return nil, nil
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"interlock/node/store/diskcrypt"
+	"interlock/protocol/directory"
 )
 
 // Errors that callers branch on.
@@ -34,12 +35,16 @@ var (
 	ErrDisk     = errors.New("the disk does not take writes")
 
 	errClosed = errors.New("the store is closed")
+	errAgency = errors.New("it was written without its agency")
 )
 
 // Options are what a store is opened with.
 type Options struct {
 	Dir string
 	Key [32]byte // the node's disk key
+	// Agency is whose node it is, the same each time; empty where that is not known.
+	// What it announces itself is not found by its tags: nobody looks for it.
+	Agency directory.AgencyID
 	// Cache is how many bytes of memory hold blocks of the disk, with the filters
 	// by which absent tags are told: 1.8 bytes for each tag, those of one member
 	// together. 0 is 64 MiB. Beside it stand up to three tables of 16 MiB with the
@@ -71,6 +76,7 @@ type Store struct {
 	opts *pebble.Options
 	free func() (uint64, error)
 	lock *pebble.Lock
+	ours directory.AgencyID // see Options.Agency
 
 	building sync.Mutex // held by IngestExpected
 
@@ -112,7 +118,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Dir, ErrInUse)
 	}
-	s := &Store{free: o.Free, lock: lock, dir: o.Dir}
+	s := &Store{free: o.Free, lock: lock, dir: o.Dir, ours: o.Agency}
 	if s.free == nil {
 		s.free = func() (uint64, error) {
 			u, err := base.GetDiskUsage(o.Dir)
