@@ -20,7 +20,6 @@ type batch struct {
 func (q *Queue) wish(c *call, e token.Epoch) {
 	id, at := c.ids[c.next], c.next
 	if q.cache.get(e, c.names[0], &c.tokens[at]) {
-		q.stats.Cached++
 		c.epochs[at], c.epoch = e, max(c.epoch, e)
 		return
 	}
@@ -28,9 +27,7 @@ func (q *Queue) wish(c *call, e token.Epoch) {
 	if !ok {
 		w, ok = q.queued[id]
 	}
-	if ok {
-		q.stats.Shared++
-	} else {
+	if !ok {
 		w = &want{id: id, name: c.names[0], urgency: c.urgency}
 		w.queued = q.lanes[w.urgency].PushBack(w)
 		q.queued[id] = w
@@ -96,7 +93,6 @@ func (q *Queue) send() {
 			q.flying[flight{b.key.Epoch, w.id}] = w
 		}
 		q.flies[u]++
-		q.stats.Batches++
 		q.running.Go(func() { q.fly(b) })
 	}
 }
@@ -139,7 +135,6 @@ func (q *Queue) fly(b *batch) {
 	case q.outdated(b):
 		q.again(b)
 	default:
-		q.stats.Failed++
 		q.fail(b.wants, err)
 	}
 	q.send()
@@ -147,7 +142,6 @@ func (q *Queue) fly(b *batch) {
 
 // land gives out the tokens of a batch. q.mu is held.
 func (q *Queue) land(b *batch, tokens []oprf.Token, sealed [][]byte) {
-	q.stats.Evaluated += uint64(len(tokens))
 	for i, w := range b.wants {
 		q.cache.put(b.key.Epoch, w.name, sealed[i])
 		w.grant(&tokens[i], b.key.Epoch)

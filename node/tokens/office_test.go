@@ -134,6 +134,31 @@ func (o *office) end(k epochKey, ids []identifier.Identifier, err error) ([]oprf
 	return tokens, nil
 }
 
+// evaluated is how many identifiers were evaluated with success.
+func (o *office) evaluated() (n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, times := range o.answers {
+		n += times
+	}
+	return n
+}
+
+// wantWaiting compares how many identifiers are not sent yet, by Urgency.
+func wantWaiting(t testing.TB, q *Queue, want [urgencies]int) {
+	t.Helper()
+	synctest.Wait()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var got [urgencies]int
+	for u, lane := range q.lanes {
+		got[u] = lane.Len()
+	}
+	if got != want {
+		t.Errorf("waiting by urgency: got %v, want %v", got, want)
+	}
+}
+
 // batches are what was sent up to now.
 func (o *office) batches() []*sent {
 	o.mu.Lock()

@@ -61,23 +61,12 @@ type Queue struct {
 	queued map[identifier.Identifier]*want // what is in the lanes
 	flying map[flight]*want                // what is with the registry
 	flies  [urgencies]int                  // batches in flight
-	stats  Stats
 }
 
 // flight is an identifier that is being evaluated under the key of an epoch.
 type flight struct {
 	epoch token.Epoch
 	id    identifier.Identifier
-}
-
-// Stats counts what a Queue did.
-type Stats struct {
-	Evaluated uint64         // identifiers that the registry evaluated
-	Shared    uint64         // wishes that joined one which was there already
-	Cached    uint64         // wishes answered from the cache
-	Batches   uint64         // batches sent
-	Failed    uint64         // batches that the registry did not answer
-	Waiting   [urgencies]int // identifiers that are not sent yet, by Urgency
 }
 
 // NewQueue returns a queue before a client, which is its own from then on. Whoever
@@ -126,17 +115,6 @@ func (q *Queue) Tokens(ctx context.Context, ids []identifier.Identifier, u Urgen
 		q.mu.Unlock()
 		return nil, 0, err
 	}
-}
-
-// Stats returns the counts up to now.
-func (q *Queue) Stats() Stats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	s := q.stats
-	for u, lane := range q.lanes {
-		s.Waiting[u] = lane.Len()
-	}
-	return s
 }
 
 // Close gives up what is under way, fails its callers with ErrUnavailable, and

@@ -13,7 +13,7 @@ import (
 func TestAStreamServesOneRequestAfterAnother(t *testing.T) {
 	servers, c, _ := registry(t, 2, 2)
 	for range 4 {
-		if _, _, err := c.Tokens(t.Context(), identifiers(t, 1)); err != nil {
+		if _, _, err := tokensOf(t, c, identifiers(t, 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -26,7 +26,7 @@ func TestAStreamServesOneRequestAfterAnother(t *testing.T) {
 	for _, s := range servers {
 		<-s.ended
 	}
-	if _, _, err := c.Tokens(t.Context(), identifiers(t, 1)); err != nil {
+	if _, _, err := tokensOf(t, c, identifiers(t, 1)); err != nil {
 		t.Errorf("after Close: %v", err)
 	}
 	for _, s := range servers {
@@ -38,7 +38,7 @@ func TestAServerThatEndedAStreamIsAskedOnANewOne(t *testing.T) {
 	servers, c, log := registry(t, 2, 2)
 	servers[0].once.Store(true)
 	for range 3 {
-		if _, _, err := c.Tokens(t.Context(), identifiers(t, 1)); err != nil {
+		if _, _, err := tokensOf(t, c, identifiers(t, 1)); err != nil {
 			t.Fatal(err)
 		}
 		<-servers[0].ended
@@ -56,7 +56,7 @@ func TestAServerThatEndedAStreamIsAskedOnANewOne(t *testing.T) {
 
 func TestAServerWhoseKeptStreamHangsIsAskedOnANewOne(t *testing.T) {
 	servers, c, log := registry(t, 2, 2)
-	if _, _, err := c.Tokens(t.Context(), identifiers(t, 1)); err != nil {
+	if _, _, err := tokensOf(t, c, identifiers(t, 1)); err != nil {
 		t.Fatal(err)
 	}
 	hang := make(chan struct{})
@@ -64,7 +64,7 @@ func TestAServerWhoseKeptStreamHangsIsAskedOnANewOne(t *testing.T) {
 	servers[0].stalls.Store(&hang)
 	failed := make(chan error)
 	go func() {
-		_, _, err := c.Tokens(t.Context(), identifiers(t, 1))
+		_, _, err := tokensOf(t, c, identifiers(t, 1))
 		failed <- err
 	}()
 	<-servers[0].stalled
@@ -80,7 +80,7 @@ func TestAServerWhoseKeptStreamHangsIsAskedOnANewOne(t *testing.T) {
 func TestAStreamThatIsNotUsedAgainIsEnded(t *testing.T) {
 	servers, c, _ := registry(t, 2, 2)
 	c.streams.keep = time.Millisecond
-	if _, _, err := c.Tokens(t.Context(), identifiers(t, 1)); err != nil {
+	if _, _, err := tokensOf(t, c, identifiers(t, 1)); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range servers {

@@ -27,7 +27,6 @@ import (
 	"time"
 
 	"interlock/crypto/oprf"
-	"interlock/crypto/token"
 	"interlock/protocol/directory"
 	"interlock/protocol/identifier"
 )
@@ -36,7 +35,7 @@ import (
 // answer.
 var ErrUnavailable = errors.New("too few registry servers answer")
 
-// Client asks for one batch of tokens at a time. Its methods may be called from
+// Client asks for one batch of tokens at a time, on behalf of a Queue. Its methods may be called from
 // any goroutine.
 type Client struct {
 	streams *streams
@@ -66,18 +65,6 @@ func (c *Client) Close() { c.streams.close() }
 // patience is how long one server may take before another quorum is tried.
 const patience = 2 * time.Second
 
-// Tokens returns the token of each identifier, at most wire.MaxEvaluate, and
-// their epoch. It tries quorums until one answers rightly, or returns
-// ErrUnavailable.
-func (c *Client) Tokens(ctx context.Context, ids []identifier.Identifier) ([]oprf.Token, token.Epoch, error) {
-	k, err := c.current()
-	if err != nil {
-		return nil, 0, err
-	}
-	tokens, err := c.evaluate(ctx, k, ids)
-	return tokens, k.Epoch, err
-}
-
 // epochKey is a token key that is in force, and the servers that share it.
 type epochKey struct {
 	directory.KeyEpoch
@@ -104,7 +91,9 @@ func holders(d *directory.Directory, k directory.KeyEpoch) []directory.Server {
 	})
 }
 
-// evaluate gets the tokens of one batch under a key.
+// evaluate gets the tokens of one batch, at most wire.MaxEvaluate identifiers,
+// under a key. It tries quorums until one answers rightly, or returns
+// ErrUnavailable.
 func (c *Client) evaluate(ctx context.Context, k epochKey, ids []identifier.Identifier) ([]oprf.Token, error) {
 	client, err := c.under(k.Keys)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"interlock/crypto/oprf"
+	"interlock/crypto/token"
 	"interlock/protocol/directory"
 	"interlock/protocol/identifier"
 	"interlock/protocol/link"
@@ -133,6 +134,17 @@ func host(t testing.TB, seed int) *link.Host {
 	return h
 }
 
+// tokensOf has one batch evaluated under the key in force.
+func tokensOf(t testing.TB, c *Client, ids []identifier.Identifier) ([]oprf.Token, token.Epoch, error) {
+	t.Helper()
+	k, err := c.current()
+	if err != nil {
+		return nil, 0, err
+	}
+	tokens, err := c.evaluate(t.Context(), k, ids)
+	return tokens, k.Epoch, err
+}
+
 func identifiers(t testing.TB, n int) []identifier.Identifier {
 	t.Helper()
 	var list []identifier.Identifier
@@ -149,13 +161,13 @@ func identifiers(t testing.TB, n int) []identifier.Identifier {
 func TestAnyQuorumGivesTheSameTokens(t *testing.T) {
 	servers, c, _ := registry(t, 2, 3)
 	ids := identifiers(t, 5)
-	want, epoch, err := c.Tokens(t.Context(), ids)
+	want, epoch, err := tokensOf(t, c, ids)
 	if err != nil || epoch != 1 {
-		t.Fatalf("Tokens = epoch %d, %v", epoch, err)
+		t.Fatalf("got epoch %d, %v", epoch, err)
 	}
 	for i, s := range servers {
 		s.refuses.Store(true)
-		got, _, err := c.Tokens(t.Context(), ids)
+		got, _, err := tokensOf(t, c, ids)
 		s.refuses.Store(false)
 		if err != nil {
 			t.Fatalf("without server %d: %v", i+1, err)
@@ -171,14 +183,14 @@ func TestAnyQuorumGivesTheSameTokens(t *testing.T) {
 func TestAWrongShareIsNamedAndAnotherQuorumAnswers(t *testing.T) {
 	servers, c, log := registry(t, 2, 3)
 	servers[0].lies.Store(true)
-	if _, _, err := c.Tokens(t.Context(), identifiers(t, 3)); err != nil {
+	if _, _, err := tokensOf(t, c, identifiers(t, 3)); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(log.String(), "wrong share") || !strings.Contains(log.String(), "server=1") {
 		t.Errorf("the log does not name server 1:\n%s", log)
 	}
 	before := servers[0].asked.Load()
-	if _, _, err := c.Tokens(t.Context(), identifiers(t, 3)); err != nil {
+	if _, _, err := tokensOf(t, c, identifiers(t, 3)); err != nil {
 		t.Fatal(err)
 	}
 	if got := servers[0].asked.Load(); got != before {
@@ -190,8 +202,8 @@ func TestFewerThanTheThresholdGiveNothing(t *testing.T) {
 	servers, c, _ := registry(t, 2, 3)
 	servers[0].refuses.Store(true)
 	servers[2].lies.Store(true)
-	if tokens, _, err := c.Tokens(t.Context(), identifiers(t, 1)); !errors.Is(err, ErrUnavailable) || tokens != nil {
-		t.Errorf("Tokens = %d tokens, %v; want %v", len(tokens), err, ErrUnavailable)
+	if tokens, _, err := tokensOf(t, c, identifiers(t, 1)); !errors.Is(err, ErrUnavailable) || tokens != nil {
+		t.Errorf("got %d tokens, %v; want %v", len(tokens), err, ErrUnavailable)
 	}
 }
 
@@ -199,7 +211,7 @@ func TestNoServerSeesTheSameElementTwice(t *testing.T) {
 	servers, c, _ := registry(t, 2, 2)
 	seen := map[string]bool{}
 	for range 3 {
-		if _, _, err := c.Tokens(t.Context(), identifiers(t, 1)); err != nil {
+		if _, _, err := tokensOf(t, c, identifiers(t, 1)); err != nil {
 			t.Fatal(err)
 		}
 		e := string(*servers[0].elements.Load())
@@ -212,7 +224,7 @@ func TestNoServerSeesTheSameElementTwice(t *testing.T) {
 
 func TestBeforeAdmissionThereAreNoTokens(t *testing.T) {
 	c := New(host(t, 100), func() *directory.Directory { return nil }, slog.New(slog.DiscardHandler))
-	if _, _, err := c.Tokens(t.Context(), identifiers(t, 1)); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("Tokens = %v, want %v", err, ErrUnavailable)
+	if _, _, err := tokensOf(t, c, identifiers(t, 1)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want %v", err, ErrUnavailable)
 	}
 }
