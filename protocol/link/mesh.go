@@ -18,7 +18,6 @@ import (
 type mesh struct {
 	mu     sync.Mutex
 	topics map[string]map[peer.ID]struct{} // owned by mu
-	lost   uint64                          // messages that a full queue dropped; owned by mu
 }
 
 var _ pubsub.RawTracer = (*mesh)(nil)
@@ -36,13 +35,6 @@ func (m *mesh) of(topic string) []wire.Peer {
 	}
 	slices.SortFunc(all, func(a, b wire.Peer) int { return bytes.Compare(a[:], b[:]) })
 	return all
-}
-
-// dropped returns how many sends a full queue has dropped.
-func (m *mesh) dropped() uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.lost
 }
 
 // Graft tells of a new neighbour.
@@ -78,18 +70,6 @@ func (m *mesh) OnClosedOutboundStream(p peer.ID) {
 	}
 }
 
-// DropRPC tells of a message for a neighbour whose queue was full.
-func (m *mesh) DropRPC(*pubsub.RPC, peer.ID) { m.lose() }
-
-// UndeliverableMessage tells of a message for us, while too many waited.
-func (m *mesh) UndeliverableMessage(*pubsub.Message) { m.lose() }
-
-func (m *mesh) lose() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.lost++
-}
-
 // What is of no use here.
 
 func (m *mesh) OnNewOutboundStream(peer.ID, protocol.ID)             {}
@@ -98,6 +78,8 @@ func (m *mesh) ValidateMessage(*pubsub.Message)                      {}
 func (m *mesh) DeliverMessage(*pubsub.Message)                       {}
 func (m *mesh) RejectMessage(*pubsub.Message, string)                {}
 func (m *mesh) DuplicateMessage(*pubsub.Message)                     {}
+func (m *mesh) DropRPC(*pubsub.RPC, peer.ID)                         {}
+func (m *mesh) UndeliverableMessage(*pubsub.Message)                 {}
 func (m *mesh) ThrottlePeer(peer.ID)                                 {}
 func (m *mesh) RecvRPC(*pubsub.RPC)                                  {}
 func (m *mesh) SendRPC(*pubsub.RPC, peer.ID)                         {}
