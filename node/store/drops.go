@@ -27,6 +27,7 @@ type dropping struct {
 	entries, tagged pebble.Reader
 	goes            func(n uint64) bool // whether an entry does
 	ours            bool                // nothing refers to the entries
+	epochs          Epochs
 
 	refs []reference // gone, to be written
 	run  []uint64    // entries that lie together, to be deleted
@@ -37,7 +38,10 @@ func (tx *Tx) dropping(f feedNumber, goes func(n uint64) bool) (d *dropping, err
 	if d.entries, err = tx.reader(tableEntry); err != nil {
 		return nil, err
 	}
-	d.tagged, err = tx.reader(tableTagged)
+	if d.tagged, err = tx.reader(tableTagged); err != nil {
+		return nil, err
+	}
+	d.epochs, err = tx.Epochs()
 	return d, err
 }
 
@@ -177,10 +181,11 @@ func (d *dropping) withdrawAgain(to uint64) error {
 	})
 }
 
-// announcement is the announcement with a number, or ErrNotFound.
+// announcement is the announcement with a number, or ErrNotFound where there is none
+// or its epoch is over.
 func (d *dropping) announcement(n uint64) (feed.Entry, error) {
 	e, err := readEntry(d.entries, d.f, n)
-	if err == nil && e.Kind != feed.Announce {
+	if err == nil && (e.Kind != feed.Announce || d.epochs.retired(e.Epoch)) {
 		return e, ErrNotFound
 	}
 	return e, err

@@ -67,8 +67,9 @@ func referTo(f feedNumber, e feed.Entry, gone bool) reference {
 }
 
 // PutEntries keeps entries of a feed, in the order of their numbers. Announcements
-// of others are found by their tags from now on, until they are withdrawn. A
-// withdrawal of nothing that stands is kept and does nothing.
+// of others are found by their tags from now on, until they are withdrawn, but for
+// those of epochs that match no more. A withdrawal of nothing that stands is kept
+// and does nothing.
 func (tx *Tx) PutEntries(id feed.ID, list []feed.Entry) error {
 	f, err := tx.giveNumber(id)
 	if err != nil {
@@ -97,17 +98,24 @@ func (tx *Tx) references(id feed.ID, f feedNumber, list []feed.Entry) ([]referen
 	if tx.isOurs(f) {
 		return nil, nil
 	}
+	epochs, err := tx.Epochs()
+	if err != nil {
+		return nil, err
+	}
 	refs := make([]reference, 0, len(list))
 	for i, e := range list {
-		if e.Kind == feed.Announce {
-			refs = append(refs, referTo(f, e, false))
-			continue
+		of, gone := e, e.Kind == feed.Withdraw
+		if gone {
+			of, err = tx.withdrawn(id, list[:i], e)
+			if errors.Is(err, ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
-		switch of, err := tx.withdrawn(id, list[:i], e); {
-		case err == nil && of.Kind == feed.Announce:
-			refs = append(refs, referTo(f, of, true))
-		case err != nil && !errors.Is(err, ErrNotFound):
-			return nil, err
+		if of.Kind == feed.Announce && !epochs.retired(of.Epoch) {
+			refs = append(refs, referTo(f, of, gone))
 		}
 	}
 	return refs, nil

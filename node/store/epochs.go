@@ -37,6 +37,9 @@ func (e Epochs) Current() token.Epoch {
 // Matches reports whether entries of an epoch are compared.
 func (e Epochs) Matches(of token.Epoch) bool { return slices.Contains(e.Match, of) }
 
+// retired reports whether an epoch will never match again; one to come may.
+func (e Epochs) retired(of token.Epoch) bool { return len(e.Match) > 0 && of < e.Match[0] }
+
 const epochsName = "epochs"
 
 // Epochs returns what was last written, empty at first. The caller must not

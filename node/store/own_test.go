@@ -46,7 +46,9 @@ func TestAnAudienceOfOursIsNumberedOnce(t *testing.T) {
 	range1 := group(t, denver, "range")
 	at := Standing{Audience: range1.Audience, Epoch: 1, Number: 1}
 	takes(t, s, range1, 1, announce(1, 1))
-	update(t, s, func(tx *Tx) error { return errors.Join(tx.PutStanding(7, at), tx.Acknowledge(boulder, range1.Audience, 1, 1)) })
+	update(t, s, func(tx *Tx) error {
+		return errors.Join(tx.PutStanding(7, at), tx.Acknowledge(boulder, range1.Audience, 1, 1))
+	})
 	equal(t, "names", countRows(t, s, tableName), 2) // of this audience, and of everyone
 	s = open(t, ofDenver(mem.CrashClone(vfs.CrashCloneCfg{})))
 	view(t, s, func(tx *Tx) error {

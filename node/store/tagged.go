@@ -150,9 +150,19 @@ func (tx *Tx) ExpectedAmong(author directory.AgencyID, e token.Epoch, tags []tok
 // DropExpected forgets the tags that author would have given our identifiers in
 // the epochs before one.
 func (tx *Tx) DropExpected(author directory.AgencyID, before token.Epoch) error {
+	return tx.dropEpochs(tableExpected, author, before)
+}
+
+// DropTagged forgets the tags that author has announced in the epochs before one.
+// The entries stay.
+func (tx *Tx) DropTagged(author directory.AgencyID, before token.Epoch) error {
+	return tx.dropEpochs(tableTagged, author, before)
+}
+
+func (tx *Tx) dropEpochs(table byte, author directory.AgencyID, before token.Epoch) error {
 	n, ok := tx.authorOf(author)
 	if !ok {
 		return nil
 	}
-	return tx.deleteRange(key(tableExpected, number32(n)), key(tableExpected, number32(n), number32(before)))
+	return tx.deleteRange(key(table, number32(n)), key(table, number32(n), number32(before)))
 }
