@@ -256,18 +256,3 @@ func (b budget) full(now time.Time) bool {
 	b.refill(now)
 	return b.messages == gossipBurst*gossipRate && b.bytes == gossipBurst*gossipBytes
 }
-
-// meetAll tells gossip of the members that are linked.
-func (h *Host) meetAll() {
-	for _, c := range h.stack.swarm.Conns() {
-		h.meet(c.RemotePeer())
-	}
-}
-
-// meet tells gossip that a peer is linked, or may have become a member.
-func (h *Host) meet(id peer.ID) {
-	p, ok := peerOf(id)
-	if ok && h.gossip.Load() != nil && h.standing(p)&wire.ProtocolGossip.From != 0 {
-		h.thin.meet(p, protocol.ID(wire.ProtocolGossip.ID))
-	}
-}

@@ -13,6 +13,7 @@ import (
 	pb "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/pb"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/util"
+	gproto "google.golang.org/protobuf/proto"
 
 	"interlock/protocol/wire"
 )
@@ -207,6 +208,34 @@ func (r *relay) ask(far *tube, from wire.Peer, m *pb.StopMessage) error {
 		return err
 	}
 	return r.read(conn{far.s}, m)
+}
+
+// read reads the first message of a hop or stop stream.
+func (r *relay) read(c conn, m gproto.Message) error {
+	if err := c.SetReadDeadline(time.Now().Add(relayWait)); err != nil {
+		return c.s.over(err)
+	}
+	in := util.NewDelimitedReader(c, relayHello)
+	defer in.Close()
+	if err := in.ReadMsg(m); err != nil {
+		return c.s.over(fmt.Errorf("%w: %w", wire.ErrNotCanonical, err))
+	}
+	return c.SetReadDeadline(time.Time{})
+}
+
+// respond writes the relay's answer on a hop stream.
+func respond(s *Stream, status pb.Status, m *pb.HopMessage) error {
+	if m == nil {
+		m = &pb.HopMessage{}
+	}
+	m.Type, m.Status = pb.HopMessage_STATUS.Enum(), status.Enum()
+	if status == pb.Status_RESOURCE_LIMIT_EXCEEDED || status == pb.Status_RESERVATION_REFUSED {
+		s.host.note(s.peer, s.protocol.ID, wire.CodeBusy, byUs)
+	}
+	if err := s.raw.SetWriteDeadline(time.Now().Add(relayWait)); err != nil {
+		return s.over(err)
+	}
+	return util.NewDelimitedWriter(conn{s}).WriteMsg(m)
 }
 
 // carry copies both ways until both have ended, one has failed, or the circuit

@@ -160,6 +160,21 @@ func (t *thin) meet(p wire.Peer, id protocol.ID) {
 	}
 }
 
+// meetAll tells gossip of the members that are linked.
+func (h *Host) meetAll() {
+	for _, c := range h.stack.swarm.Conns() {
+		h.meet(c.RemotePeer())
+	}
+}
+
+// meet tells gossip that a peer is linked, or may have become a member.
+func (h *Host) meet(id peer.ID) {
+	p, ok := peerOf(id)
+	if ok && h.gossip.Load() != nil && h.standing(p)&wire.ProtocolGossip.From != 0 {
+		h.thin.meet(p, protocol.ID(wire.ProtocolGossip.ID))
+	}
+}
+
 func (t *thin) ID() peer.ID                      { return t.h.stack.swarm.LocalPeer() }
 func (t *thin) Peerstore() peerstore.Peerstore   { return t.h.stack.store }
 func (t *thin) Addrs() []ma.Multiaddr            { return t.h.stack.swarm.ListenAddresses() }
