@@ -61,12 +61,16 @@ func parseRelay(s string) (relayPlace, error) {
 	if err != nil {
 		return relayPlace{}, fmt.Errorf("relay %q: %w", s, err)
 	}
+	place := relayPlace{peer: p, addr: addr}
 	a, err := parseAddress(addr)
 	if err == nil && isCircuit(a) {
 		err = errNested
 	}
+	if err == nil { // longer, and others are to dial it
+		err = ParseAddress(place.address())
+	}
 	if err != nil {
 		return relayPlace{}, fmt.Errorf("relay %q: %w", s, err)
 	}
-	return relayPlace{peer: p, addr: addr}, nil
+	return place, nil
 }

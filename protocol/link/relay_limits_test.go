@@ -1,11 +1,13 @@
 package link
 
 import (
-	"github.com/libp2p/go-libp2p/core/network"
+	"crypto/ed25519"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	pb "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/pb"
 
 	"interlock/protocol/wire"
@@ -151,4 +153,26 @@ func TestARelayThatNeverAnswersDoesNotHoldUpClose(t *testing.T) {
 	if err := h.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+func FuzzParseRelay(f *testing.F) {
+	p := wire.PeerOf(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	f.Add(JoinAddress(p, "/ip4/192.0.2.1/tcp/4001"))
+	f.Add(JoinAddress(p, "/ip6/0:0::1/udp/4001/quic-v1"))
+	f.Add(JoinAddress(p, JoinAddress(p, "/ip4/192.0.2.1/tcp/4001")+"/p2p-circuit"))
+	f.Add(JoinAddress(p, "/dns/"+strings.Repeat("a", maxAddress-20)+"/tcp/1"))
+	f.Add("/ip4/192.0.2.1/tcp/4001")
+	f.Fuzz(func(t *testing.T, s string) {
+		place, err := parseRelay(s)
+		if err != nil {
+			return
+		}
+		if again, err := parseRelay(JoinAddress(place.peer, place.addr)); err != nil || again != place {
+			t.Errorf("%q: got %v and error %v when written again, want %v", s, again, err, place)
+		}
+		a, err := parseAddress(place.address())
+		if err != nil || !isCircuit(a) || a.String() != place.address() {
+			t.Errorf("%q: reached at %q, which others read as %v (%v)", s, place.address(), a, err)
+		}
+	})
 }
