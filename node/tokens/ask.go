@@ -146,10 +146,14 @@ func answerOf(from oprf.Index, m *wire.EvaluateResponse, n int) (oprf.Answer, er
 	copy(a.Proof[:], m.Proof)
 	switch len(m.Composites) {
 	case 0:
+		return a, nil
 	case oprf.CompositesSize:
 		copy(a.Composites[:], m.Composites)
 	default:
 		return a, fmt.Errorf("composites of %d bytes", len(m.Composites))
+	}
+	if a.Composites == (oprf.Composites{}) {
+		return a, errors.New("composites that are none, written out")
 	}
 	return a, nil
 }
