@@ -118,6 +118,9 @@ func (f *Flow) append(author directory.Agency, batches []feed.Batch, held feed.P
 		if now, err := tx.Position(id); err != nil || now != held && (held.Number > 0 || now != feed.Start(id, 1)) {
 			return errors.Join(err, fmt.Errorf("%w: they came on another way meanwhile", feed.ErrStale))
 		}
+		if err := roomFor(tx, id, exchange.ErrNotForUs); err != nil {
+			return err
+		}
 		if err := tx.PutEntries(id, entries); err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"interlock/node/store"
-	"interlock/protocol/directory"
 	"interlock/protocol/feed"
 	"interlock/protocol/wire"
 )
@@ -18,9 +17,14 @@ const (
 	metaCompact = "compacting up to " // with an audience: the number up to which withdrawals count in the one under way
 )
 
-// forget asks that our feed for an audience forgets what was withdrawn from it.
-func (p *pen) forget(a directory.Audience) error {
-	return p.tx.PutMeta(metaPurged+a.String(), []byte{1})
+// forget asks that our feeds forget what was withdrawn from them: not only those from
+// which an identifier is withdrawn now, since it may have been in others before.
+func (p *pen) forget() error {
+	feeds, err := p.tx.Feeds(p.f.self)
+	for _, s := range feeds {
+		err = errors.Join(err, p.tx.PutMeta(metaPurged+s.ID.Audience.String(), []byte{1}))
+	}
+	return err
 }
 
 // compaction is one that is under way.

@@ -42,6 +42,10 @@ type Config struct {
 	// Metrics is a loopback address and port at which this machine may read the node's
 	// numbers, for example 127.0.0.1:9465; nowhere if left out.
 	Metrics string `toml:"metrics,omitempty"`
+	// Cache is how much of the store is kept in memory, MiB; 64 if left out. A node that
+	// holds the tags of many members is faster with the filters over them in it: two
+	// bytes for each entry of others, and for each identifier of its own and member.
+	Cache int `toml:"cache,omitempty"`
 	// Relay carries links between members that cannot dial each other; Relays are
 	// members that do so for this node, as multiaddrs that end in /p2p and a peer ID:
 	// for a node that others cannot dial.
@@ -82,6 +86,9 @@ func LoadConfig(dir string) (Config, error) {
 	return c, nil
 }
 
+// maxCache is the largest cache of the store, MiB.
+const maxCache = 1 << 20
+
 func (c Config) check() error {
 	if _, err := directory.ParseAgencyID(c.Agency); err != nil {
 		return fmt.Errorf("agency: %w", err)
@@ -104,6 +111,9 @@ func (c Config) check() error {
 	}
 	if len(c.Addresses) == 0 && slices.ContainsFunc(c.Listen, isAny) {
 		return errors.New("addresses: this node listens on every address of its machine; say at which of them other members reach it, for example /dns4/interlock.denver.example/tcp/4101")
+	}
+	if c.Cache < 0 || c.Cache > maxCache {
+		return fmt.Errorf("cache: want up to %d MiB", maxCache)
 	}
 	if c.Metrics != "" {
 		if at, err := netip.ParseAddrPort(c.Metrics); err != nil || !at.Addr().IsLoopback() {

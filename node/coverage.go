@@ -3,7 +3,6 @@ package node
 import (
 	"errors"
 	"math"
-	"time"
 
 	"interlock/node/casefile"
 	"interlock/node/certificate"
@@ -45,104 +44,106 @@ type covered struct {
 	number   uint64
 }
 
-// coverageOf reads how far each member has compared what a case announces; members
-// that are in none of its audiences are left out.
-func (n *Node) coverageOf(c casefile.CaseID) (by map[directory.AgencyID][]covered, entries uint64, err error) {
-	d := n.roster.Directory()
-	by = map[directory.AgencyID][]covered{}
-	if d == nil {
-		return by, 0, nil
+// coverage is how far the members have compared what a case announces, as it was at
+// one moment. Members that are in none of its audiences are left out.
+type coverage struct {
+	up map[directory.Audience]uint64 // the case's last announcement in each feed
+	by map[directory.AgencyID][]covered
+}
+
+func (n *Node) coverageOf(tx *store.Tx, d *directory.Directory, c casefile.CaseID) (k coverage, err error) {
+	k.by = map[directory.AgencyID][]covered{}
+	if k.up, err = announced(tx, c); err != nil || d == nil {
+		return k, err
 	}
-	err = n.store.View(func(tx *store.Tx) error {
-		up, err := announced(tx, c)
-		if err != nil {
-			return err
-		}
-		for a, number := range up {
-			entries = max(entries, number)
-			for _, m := range d.Active() {
-				if m.ID == n.agency.ID || !a.Admits(d, n.agency.ID, m.ID) {
-					continue
-				}
-				k := covered{audience: a, needs: number}
-				if k.receipt, k.signed, err = storedReceipt(tx, m.ID, a); err != nil {
-					return err
-				}
-				_, k.number, err = tx.Acknowledged(m.ID, a)
-				if err != nil && !errors.Is(err, store.ErrNotFound) {
-					return err
-				}
-				k.number = max(k.number, k.receipt.Number)
-				by[m.ID] = append(by[m.ID], k)
+	for a, number := range k.up {
+		for _, m := range d.Active() {
+			if m.ID == n.agency.ID || !a.Admits(d, n.agency.ID, m.ID) {
+				continue
 			}
+			one := covered{needs: number}
+			if one.receipt, one.signed, err = storedReceipt(tx, m.ID, a); err != nil {
+				return k, err
+			}
+			_, one.number, err = tx.Acknowledged(m.ID, a)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return k, err
+			}
+			one.number = max(one.number, one.receipt.Number)
+			k.by[m.ID] = append(k.by[m.ID], one)
 		}
-		return nil
-	})
-	return by, entries, err
+	}
+	return k, nil
 }
 
 // Coverage is how far the members have compared what a case announces.
-func (n *Node) Coverage(c casefile.CaseID) (desk.Coverage, error) {
-	by, entries, err := n.coverageOf(c)
-	out := desk.Coverage{Entries: entries}
+func (n *Node) Coverage(c casefile.CaseID) (out desk.Coverage, err error) {
 	d := n.roster.Directory()
+	var k coverage
+	err = n.store.View(func(tx *store.Tx) error {
+		k, err = n.coverageOf(tx, d, c)
+		return err
+	})
 	if err != nil || d == nil {
 		return out, err
 	}
+	for _, number := range k.up {
+		out.Entries = max(out.Entries, number)
+	}
 	for _, m := range d.Active() {
-		list := by[m.ID]
-		if len(list) == 0 {
-			continue
+		if list := k.by[m.ID]; len(list) > 0 {
+			out.Members = append(out.Members, together(m, list))
 		}
-		k := desk.Covered{Agency: m, Number: math.MaxUint64, Signed: true, Complete: true}
-		for _, one := range list {
-			k.Complete = k.Complete && one.number >= one.needs
-			k.Signed = k.Signed && one.signed && one.receipt.Number >= one.needs
-			if one.number < k.Number {
-				k.Number, k.Generation, k.At = one.number, one.receipt.Generation, one.receipt.Time
-			}
-		}
-		out.Members = append(out.Members, k)
 	}
 	return out, nil
 }
 
-// Certificate is the coverage of a case with the members' signatures.
-func (n *Node) Certificate(c casefile.CaseID) ([]byte, error) {
-	by, _, err := n.coverageOf(c)
-	if err != nil {
-		return nil, err
-	}
-	var pointer string
-	var entries []certificate.Entries
-	err = n.store.View(func(tx *store.Tx) error {
-		file, err := tx.Case(c)
-		if err != nil {
-			return err
+// together is how far a member is with all of a case's feeds: as far as with the one
+// that it has least of.
+func together(m directory.Agency, list []covered) desk.Covered {
+	k := desk.Covered{Agency: m, Number: math.MaxUint64, Signed: true, Complete: true}
+	for _, one := range list {
+		k.Complete = k.Complete && one.number >= one.needs
+		k.Signed = k.Signed && one.signed && one.receipt.Number >= one.needs
+		if one.number < k.Number {
+			k.Number, k.Generation, k.At = one.number, one.receipt.Generation, one.receipt.Time
 		}
-		pointer = file.Pointer.String()
-		up, err := announced(tx, c)
-		for a, number := range up {
-			entries = append(entries, certificate.Entries{Audience: a, Number: number})
+	}
+	return k
+}
+
+// Certificate is the coverage of a case with the members' signatures; there is none
+// of a case that announces nothing.
+func (n *Node) Certificate(c casefile.CaseID) ([]byte, error) {
+	chain := n.roster.Chain()
+	d := chain.Directory()
+	var k coverage
+	var file casefile.Case
+	err := n.store.View(func(tx *store.Tx) (err error) {
+		if file, err = tx.Case(c); err == nil {
+			k, err = n.coverageOf(tx, d, c)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	signed, d := n.roster.Signed(), n.roster.Directory()
-	if d == nil {
+	if d == nil || len(k.up) == 0 {
 		return nil, desk.ErrNotFound
+	}
+	var entries []certificate.Entries
+	for a, number := range k.up {
+		entries = append(entries, certificate.Entries{Audience: a, Number: number})
 	}
 	var receipts []feed.Receipt
 	for _, m := range d.Active() {
-		for _, k := range by[m.ID] {
-			if k.signed {
-				receipts = append(receipts, k.receipt)
+		for _, one := range k.by[m.ID] {
+			if one.signed {
+				receipts = append(receipts, one.receipt)
 			}
 		}
 	}
-	cert, err := certificate.New(n.agency.ID, n.keys.Signing, pointer, time.Now(), entries, receipts, signed, d)
+	cert, err := certificate.New(n.agency.ID, n.keys.Signing, file.Pointer.String(), n.flow.now(), entries, receipts, chain.Signed(), d)
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func TestASuspendedAgencyRaisesNoAlertAtItsOwnNode(t *testing.T) {
 	p := people(t, 1)
 	denver.enter(t, 1, p[0])
 	boulder.enter(t, 1, p[0])
-	if err := denver.flow.Leave(); err != nil {
+	if err := denver.flow.Leave(denver.flow.directory.Load()); err != nil {
 		t.Fatal(err)
 	}
 	denver.fetch(t, boulder, false)

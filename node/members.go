@@ -6,6 +6,7 @@ import (
 	"interlock/node/casefile"
 	"interlock/node/store"
 	"interlock/protocol/directory"
+	"interlock/protocol/feed"
 )
 
 // derivedAtOnce is how many identifiers are derived for a member in one
@@ -63,9 +64,13 @@ func (f *Flow) Join(d *directory.Directory, save func(*store.Tx) error) error {
 	return err
 }
 
-// Leave stops matching with everybody, until a directory has us active again.
-func (f *Flow) Leave() error {
+// Leave stops matching with everybody, until a directory has us active again; unless
+// one has come since seen.
+func (f *Flow) Leave(seen *directory.Directory) error {
 	return f.store.Update(func(tx *store.Tx) error {
+		if f.directory.Load() != seen {
+			return nil
+		}
 		members, err := tx.Members()
 		if err != nil {
 			return err
@@ -197,28 +202,41 @@ func (f *Flow) CloseAudiences() (dropped bool, err error) {
 	if d == nil {
 		return false, nil
 	}
-	err = f.store.Update(func(tx *store.Tx) error {
-		authors, err := tx.Authors()
-		if err != nil {
-			return err
-		}
-		for _, author := range authors {
-			m, err := tx.Member(author)
-			if err != nil || !m.Active {
-				continue // ours, or of a member that may come back
-			}
-			feeds, err := tx.Feeds(author)
-			if err != nil {
-				return err
-			}
-			for _, s := range feeds {
-				if s.ID.Audience != directory.Everyone && !s.ID.Audience.Admits(d, author, f.self) {
-					dropped = true
-					return tx.DropFeed(s.ID)
-				}
-			}
-		}
-		return nil
+	var closed *feed.ID
+	err = f.store.View(func(tx *store.Tx) error {
+		closed, err = f.closed(tx, d)
+		return err
 	})
-	return dropped, err
+	if err != nil || closed == nil {
+		return false, err
+	}
+	return true, f.store.Update(func(tx *store.Tx) error { return tx.DropFeed(*closed) })
+}
+
+// closed is a feed that is held here and not for us, nil if there is none. What was
+// held of a member that is out stays, for it may come back; and so does all while we
+// are out.
+func (f *Flow) closed(tx *store.Tx, d *directory.Directory) (*feed.ID, error) {
+	if own, ok := d.Agency(f.self); !ok || own.Status != directory.Active {
+		return nil, nil
+	}
+	members, err := tx.Members()
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		if !m.Active {
+			continue
+		}
+		feeds, err := tx.Feeds(m.Agency)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range feeds {
+			if !s.ID.Audience.Admits(d, m.Agency, f.self) {
+				return &s.ID, nil
+			}
+		}
+	}
+	return nil, nil
 }

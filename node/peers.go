@@ -53,7 +53,9 @@ func (n *Node) byOthers(line *desk.MemberLine) error {
 	line.ByOthers, line.Connected = true, n.host.Connected(line.Agency.Key)
 	held, err := n.flow.Holds(line.Agency.ID)
 	for _, h := range held {
-		line.Have += h.Number
+		if h.Audience == directory.Everyone { // of no other does gossip tell
+			line.Have = h.Number
+		}
 	}
 	told := n.spread.Told(line.Agency.ID)
 	line.Head = max(line.Have, told.Number)

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"errors"
+
 	"interlock/node/casefile"
 	"interlock/node/match"
 	"interlock/node/store"
@@ -58,6 +60,9 @@ func (p *pen) feed(a directory.Audience) (*draft, error) {
 		}
 	}
 	id := feed.ID{Author: p.f.self, Audience: a}
+	if err := roomFor(p.tx, id, errAudiences); err != nil {
+		return nil, err
+	}
 	at, err := p.tx.Position(id)
 	if err != nil {
 		return nil, err
@@ -65,6 +70,24 @@ func (p *pen) feed(a directory.Audience) (*draft, error) {
 	d := &draft{id: id, writer: feed.NewWriter(id, p.f.key, at)}
 	p.feeds = append(p.feeds, d)
 	return d, nil
+}
+
+// errAudiences is what an officer is told who would open one feed too many.
+var errAudiences = &casefile.Sentence{
+	Text: "This agency shares with as many different sets of agencies as it may.",
+	Hint: "Choose one that it shares with already, or a group of the network.",
+}
+
+// roomFor returns full if a feed is new and its author has as many as one may have.
+func roomFor(tx *store.Tx, id feed.ID, full error) error {
+	if _, err := tx.Feed(id); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	feeds, err := tx.Feeds(id.Author)
+	if err == nil && len(feeds) >= directory.MaxAudiences {
+		return full
+	}
+	return err
 }
 
 func (p *pen) wrote() bool { return len(p.feeds) > 0 }

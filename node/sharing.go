@@ -46,7 +46,8 @@ func (f *Flow) Handle(ctx context.Context, c casefile.CaseID, ids []identifier.I
 // Purge lets a case forget identifiers. One that no other case holds is gone
 // from this node, and from the next generation of our feeds.
 func (f *Flow) Purge(ctx context.Context, c casefile.CaseID, ids []identifier.Identifier, by casefile.OfficerName) error {
-	err := f.inSteps(ctx, ids, func(tx *store.Tx, p *pen, h held) error {
+	defer poke(f.compact)
+	return f.inSteps(ctx, ids, func(tx *store.Tx, p *pen, h held) error {
 		holds, err := tx.Holds(c, h.id)
 		if err != nil || !holds {
 			return err
@@ -63,6 +64,9 @@ func (f *Flow) Purge(ctx context.Context, c casefile.CaseID, ids []identifier.Id
 		if err := tx.Unhold(c, h.id); err != nil {
 			return err
 		}
+		if err := p.forget(); err != nil {
+			return err
+		}
 		others, err := tx.CasesHolding(h.id)
 		if err != nil {
 			return err
@@ -74,10 +78,6 @@ func (f *Flow) Purge(ctx context.Context, c casefile.CaseID, ids []identifier.Id
 			return p.erase(h, standing)
 		})
 	})
-	if err == nil {
-		poke(f.compact)
-	}
-	return err
 }
 
 // record writes a change with what is withdrawn by carrying it out. That a token is
@@ -148,16 +148,6 @@ func (p *pen) reconsider(h held, c casefile.CaseID, isNew bool) error {
 func (p *pen) erase(h held, standing []store.Standing) error {
 	for _, s := range standing {
 		if err := p.withdraw(h, s); err != nil {
-			return err
-		}
-	}
-	// Not only those from which it is withdrawn now: it may have been in others before.
-	feeds, err := p.tx.Feeds(p.f.self)
-	if err != nil {
-		return err
-	}
-	for _, f := range feeds {
-		if err := p.forget(f.ID.Audience); err != nil {
 			return err
 		}
 	}

@@ -190,6 +190,11 @@ func (n *Node) keepStanding() {
 				n.o.Log.Error("directory is in force but could not be stored", "cause", err)
 			}
 		}
+		if n.directory.Reached() && n.misjudged() {
+			if err := n.directory.Again(); err != nil {
+				n.o.Log.Error("directory has us active, and could not be taken again", "cause", err)
+			}
+		}
 		if !n.directory.Reached() || n.lacksSecret() {
 			if err := n.askStanding(); err != nil && n.ctx.Err() == nil {
 				n.o.Log.Info("registry does not answer", "cause", err)
@@ -206,18 +211,31 @@ func (n *Node) keepStanding() {
 	}
 }
 
+// misjudged reports whether the directory has us active, and a server that did not
+// know it yet has told us otherwise.
+func (n *Node) misjudged() bool {
+	d := n.roster.Directory()
+	if d == nil || directory.Status(n.standing.Load()) == directory.Active {
+		return false
+	}
+	own, ok := d.Agency(n.agency.ID)
+	return ok && own.Status == directory.Active
+}
+
 // askStanding takes the admission when it comes, and with it the secrets that
 // the directory will vouch for.
 func (n *Node) askStanding() error {
+	before := n.flow.directory.Load()
 	st, err := membership.Ask(n.ctx, n.host, n.roster.Servers(), nil, n.keys.Age)
 	if err != nil {
 		return err
 	}
-	if was := n.standing.Swap(int32(st.Status)); st.Status == directory.Suspended && was != int32(st.Status) {
-		if err := n.flow.Leave(); err != nil {
+	if st.Status == directory.Suspended && directory.Status(n.standing.Load()) != directory.Suspended {
+		if err := n.flow.Leave(before); err != nil {
 			return err
 		}
 	}
+	n.standing.Store(int32(st.Status))
 	if st.Status != directory.Active {
 		return nil
 	}

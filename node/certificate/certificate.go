@@ -102,6 +102,9 @@ type Compared struct {
 // Verify finds out who has compared the case, from the certificate and the file of
 // the network alone. The error wraps ErrNotProven.
 func (c Certificate) Verify(network directory.Network) (compared []Compared, missing []directory.AgencyID, err error) {
+	if len(c.Entries) == 0 {
+		return nil, nil, fmt.Errorf("%w: it is of a case that announces nothing", ErrNotProven)
+	}
 	var signed wire.SignedDirectory
 	if err := wire.Unmarshal(c.Directory, &signed); err != nil {
 		return nil, nil, fmt.Errorf("%w: directory: %w", ErrNotProven, err)

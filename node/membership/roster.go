@@ -29,6 +29,9 @@ func NewRoster(n directory.Network) *Roster {
 // Directory is the newest one, or nil before the first.
 func (r *Roster) Directory() *directory.Directory { return r.now.Load().Directory() }
 
+// Chain is the newest directory with what it was verified by.
+func (r *Roster) Chain() directory.Chain { return *r.now.Load() }
+
 // Signed is the newest directory as it was signed, nil before the first.
 func (r *Roster) Signed() *wire.SignedDirectory { return r.now.Load().Signed() }
 

@@ -13,8 +13,13 @@ import (
 // author is always in it. The zero value is every member.
 type Audience struct{ text string }
 
-// MaxListed is the most agencies that an audience lists.
-const MaxListed = 32
+const (
+	// MaxListed is the most agencies that an audience lists.
+	MaxListed = 32
+	// MaxAudiences is to how many audiences one agency speaks. How far each is held
+	// goes into one message.
+	MaxAudiences = 200
+)
 
 const (
 	groupAudience = "group:"

@@ -84,7 +84,8 @@ func (s *Server) standing(key wire.Peer) (*wire.AdmissionResponse, error) {
 	var reason string
 	s.cluster.View(func(state *registry.State) { status, reason = state.Standing(key) })
 	if status != directory.Active {
-		if status == directory.Unknown && !s.current() {
+		// A server that lags would call a member a stranger, or one that is back suspended.
+		if (status == directory.Unknown || status == directory.Suspended) && !s.current() {
 			return nil, wire.Refuse(wire.CodeUnavailable, errNotCurrent)
 		}
 		return &wire.AdmissionResponse{Status: uint32(status), Refusal: reason}, nil
