@@ -1,6 +1,7 @@
 package match_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"log/slog"
 	"math/rand/v2"
@@ -58,12 +59,25 @@ func expecting(b *testing.B, random *rand.ChaCha8, n int) *store.Store {
 			b.Error(err)
 		}
 	})
-	list := make([]store.Expectation, n)
-	for i := range list {
-		list[i] = store.Expectation{Tag: randomTag(random), ID: casefile.IdentifierID(i + 1)}
+	tags := make([]token.Tag, n)
+	for i := range tags {
+		tags[i] = randomTag(random)
 	}
-	if err := s.IngestExpected("denver-pd", 1, list, func(*store.Tx) error { return nil }); err != nil {
-		b.Fatal(err)
+	// In their order, which leaves them as they lie in the end, with nothing to merge.
+	slices.SortFunc(tags, func(a, b token.Tag) int { return bytes.Compare(a[:], b[:]) })
+	const atOnce = 10_000
+	for first := 0; first < n; first += atOnce {
+		err := s.Update(func(tx *store.Tx) error {
+			for i, tag := range tags[first:min(first+atOnce, n)] {
+				if err := tx.Expect("denver-pd", 1, tag, casefile.IdentifierID(first+i+1)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
 	}
 	return s
 }

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"interlock/crypto/token"
 	"interlock/node/casefile"
 	"interlock/protocol/directory"
@@ -65,43 +63,6 @@ func BenchmarkEntries(b *testing.B) {
 	b.ReportMetric(sizes[len(sizes)/2], "ours-bytes")
 	b.ReportMetric(float64(feed.EntrySize), "reference-bytes")
 	b.ReportMetric(float64(b.N)*entries/spent.Seconds(), "entries/s")
-}
-
-// BenchmarkIngest takes what a member who joins would announce of a million of our
-// identifiers, and says how large the filters are that tell what is absent.
-func BenchmarkIngest(b *testing.B) {
-	const tags = 1_000_000
-	r := rand.NewChaCha8([32]byte{1})
-	list := make([]Expectation, tags)
-	for i := range list {
-		list[i] = Expectation{randomTag(r), casefile.IdentifierID(i + 1)}
-	}
-	var size int64
-	var filters uint64
-	for b.Loop() {
-		s := onDisk(b)
-		if err := s.IngestExpected(boulder, 1, list, func(*Tx) error { return nil }); err != nil {
-			b.Fatal(err)
-		}
-		size, filters = s.db.Metrics().Total().TablesSize, filterSize(b, s)
-	}
-	b.ReportMetric(float64(b.N)*tags/b.Elapsed().Seconds(), "tags/s")
-	b.ReportMetric(float64(size)/tags, "bytes/tag")
-	b.ReportMetric(float64(filters)/tags, "filter-bytes/tag")
-}
-
-// filterSize is the bytes of all filters.
-func filterSize(b *testing.B, s *Store) (size uint64) {
-	levels, err := s.db.SSTables(pebble.WithProperties())
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, tables := range levels {
-		for _, t := range tables {
-			size += t.Properties.FilterSize
-		}
-	}
-	return size
 }
 
 // BenchmarkOwnIdentifier is what one more identifier of ours costs, of 64 that are

@@ -301,7 +301,7 @@ func TestAFeedThatIsSeenHasItsName(t *testing.T) {
 		if err := errors.Join(err, err2); err != nil {
 			return err
 		}
-		return errors.Join(s.commit(tx, all, nil), errStop)
+		return errors.Join(s.commit(tx, all), errStop)
 	})
 	if !errors.Is(err, errStop) {
 		t.Fatal(err)

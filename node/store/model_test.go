@@ -186,20 +186,13 @@ func (m *machine) expect(rt *rapid.T) {
 		list = map[casefile.IdentifierID]bool{}
 		m.model.expected[s] = list
 	}
-	switch rapid.IntRange(0, 3).Draw(rt, "how") {
-	case 0:
-		err := m.store.IngestExpected(s.Author, s.Epoch, []Expectation{{s.Tag, id}}, func(*Tx) error { return nil })
-		if err != nil {
-			rt.Fatal(err)
-		}
-		list[id] = true
-	case 1:
+	if rapid.Bool().Draw(rt, "expected") {
 		update(m.t, m.store, func(tx *Tx) error { return tx.Expect(s.Author, s.Epoch, s.Tag, id) })
 		list[id] = true
-	default:
-		update(m.t, m.store, func(tx *Tx) error { return tx.Unexpect(s.Author, s.Epoch, s.Tag, id) })
-		delete(list, id)
+		return
 	}
+	update(m.t, m.store, func(tx *Tx) error { return tx.Unexpect(s.Author, s.Epoch, s.Tag, id) })
+	delete(list, id)
 }
 
 func (m *machine) crash(*rapid.T) {

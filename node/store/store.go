@@ -12,7 +12,6 @@ package store
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -72,13 +71,9 @@ const (
 // Store is an open database. Its methods may be called from any goroutine.
 type Store struct {
 	db   *pebble.DB
-	dir  string
-	opts *pebble.Options
 	free func() (uint64, error)
 	lock *pebble.Lock
 	ours directory.AgencyID // see Options.Agency
-
-	building sync.Mutex // held by IngestExpected
 
 	mu     sync.Mutex // held by Update
 	failed error      // owned by mu; set once a commit did not reach the disk
@@ -118,7 +113,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Dir, ErrInUse)
 	}
-	s := &Store{free: o.Free, lock: lock, dir: o.Dir, ours: o.Agency}
+	s := &Store{free: o.Free, lock: lock, ours: o.Agency}
 	if s.free == nil {
 		s.free = func() (uint64, error) {
 			u, err := base.GetDiskUsage(o.Dir)
@@ -127,11 +122,7 @@ func Open(o Options) (*Store, error) {
 	}
 	cache := pebble.NewCache(cmp.Or(o.Cache, 64<<20))
 	defer cache.Unref()
-	s.opts = pebbleOptions(diskcrypt.New(base, o.Key), lock, cache, o.Log)
-	if err := s.removeBuilt(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
-	}
-	if s.db, err = pebble.Open(o.Dir, s.opts); err != nil {
+	if s.db, err = pebble.Open(o.Dir, pebbleOptions(diskcrypt.New(base, o.Key), lock, cache, o.Log)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
 	}
 	if err := s.View(s.readNames); err != nil {
@@ -186,13 +177,12 @@ func (s *Store) Close() error {
 
 // Update runs f in the one writing transaction and returns once all that it
 // wrote is on the disk. Where f returns an error nothing is written.
-func (s *Store) Update(f func(tx *Tx) error) error { return s.update(reserve, f, nil) }
+func (s *Store) Update(f func(tx *Tx) error) error { return s.update(reserve, f) }
 
 // UpdateForeign is Update for what another member sent.
-func (s *Store) UpdateForeign(f func(tx *Tx) error) error { return s.update(foreignReserve, f, nil) }
+func (s *Store) UpdateForeign(f func(tx *Tx) error) error { return s.update(foreignReserve, f) }
 
-// update writes what f writes, after built files of rows.
-func (s *Store) update(reserve uint64, f func(tx *Tx) error, built []string) (err error) {
+func (s *Store) update(reserve uint64, f func(tx *Tx) error) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failed != nil {
@@ -207,18 +197,18 @@ func (s *Store) update(reserve uint64, f func(tx *Tx) error, built []string) (er
 		return err
 	}
 	all, err := tx.written()
-	if err != nil || all.Empty() && len(built) == 0 {
+	if err != nil || all.Empty() {
 		return err
 	}
-	return s.commit(tx, all, built)
+	return s.commit(tx, all)
 }
 
-// commit takes built files of rows, and applies the batch; the names that tx gave
-// are known before anybody sees its rows. A commit that Pebble cannot write leaves
-// its pipeline unusable, and what it did not write visible: the store then refuses
-// every later write and shows what stood before, until the process is started
-// again and recovers from what is on the disk.
-func (s *Store) commit(tx *Tx, batch *pebble.Batch, built []string) (err error) {
+// commit applies what tx wrote; the names that it gave are known before anybody
+// sees its rows. A commit that Pebble cannot write leaves its pipeline unusable, and
+// what it did not write visible: the store then refuses every later write and shows
+// what stood before, until the process is started again and recovers from what is
+// on the disk.
+func (s *Store) commit(tx *Tx, batch *pebble.Batch) (err error) {
 	s.visible.Lock()
 	defer s.visible.Unlock()
 	before := s.db.NewSnapshot()
@@ -241,14 +231,6 @@ func (s *Store) commit(tx *Tx, batch *pebble.Batch, built []string) (err error) 
 		}
 		err = s.failed
 	}()
-	if len(built) > 0 {
-		if err := s.db.Ingest(context.Background(), built); err != nil {
-			return fmt.Errorf("%w: %w", ErrDisk, err)
-		}
-	}
-	if batch.Empty() {
-		return nil
-	}
 	return batch.Commit(pebble.Sync)
 }
 

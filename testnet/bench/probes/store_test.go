@@ -29,18 +29,29 @@ func openStore(t testing.TB, tags []token.Tag) probe {
 			t.Error(err)
 		}
 	})
-	list := make([]store.Expectation, len(tags))
-	for i, tag := range tags {
-		list[i] = store.Expectation{Tag: tag, ID: casefile.IdentifierID(i + 1)}
-	}
-	if err := s.IngestExpected(author, epoch, list, func(*store.Tx) error { return nil }); err != nil {
-		t.Fatal(err)
+	for first := 0; first < len(tags); first += expectedAtOnce {
+		if err := s.Update(func(tx *store.Tx) error { return expect(tx, tags, first) }); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return func(t testing.TB, tags []token.Tag, found []uint64) {
 		if err := s.View(func(tx *store.Tx) error { return among(tx, tags, found) }); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// expectedAtOnce is how many tags are expected in one transaction.
+const expectedAtOnce = 100_000
+
+// expect expects the tags of one transaction, from the place first on.
+func expect(tx *store.Tx, tags []token.Tag, first int) error {
+	for i, tag := range tags[first:min(first+expectedAtOnce, len(tags))] {
+		if err := tx.Expect(author, epoch, tag, casefile.IdentifierID(first+i+1)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // among is the store's answer to one batch.
