@@ -102,6 +102,23 @@ func TestAConnectionThatLibp2pRefusesIsNotCounted(t *testing.T) {
 	}
 }
 
+func TestOneAddressHasConnectionsOfManyMembers(t *testing.T) {
+	for _, from := range []string{"/ip4/127.0.0.1/tcp/1", "/ip4/192.0.2.1/tcp/1", "/ip4/192.0.2.1/udp/1/quic-v1"} {
+		l := newTestLimits(t, false)
+		for i := range 300 {
+			scope, err := incoming(t, l, from)
+			if err == nil {
+				defer scope.Done()
+				err = scope.SetPeer(idOf(wire.PeerOf(newKey(t))))
+			}
+			if err != nil {
+				t.Fatalf("from %s: member %d: %v", from, i, err)
+			}
+			scope.(*connScope).settle()
+		}
+	}
+}
+
 func TestNobodyFillsTheRoomInAnothersName(t *testing.T) {
 	l := newTestLimits(t, false)
 	victim := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
