@@ -50,16 +50,11 @@ func (tx *Tx) Cases(f func(casefile.Case) error) error {
 // AddNote gives n its number within the case and writes it.
 func (tx *Tx) AddNote(id casefile.CaseID, n casefile.Note) (casefile.Note, error) {
 	prefix := key(tableNote, number(uint64(id)))
-	k, _, err := tx.last(prefix)
-	switch {
-	case err == nil:
-		n.Number = binary.BigEndian.Uint64(k[len(prefix):]) + 1
-	case errors.Is(err, ErrNotFound):
-		n.Number = 1
-	default:
+	var err error
+	if n.Number, err = tx.nextUnder(prefix); err != nil {
 		return n, err
 	}
-	return n, setJSON(tx, key(tableNote, number(uint64(id)), number(n.Number)), n)
+	return n, setJSON(tx, append(prefix, number(n.Number)...), n)
 }
 
 // Notes returns the notes of a case, the oldest first.

@@ -84,7 +84,7 @@ func (d *dropping) deleteRun() error {
 	run := d.run
 	d.run = d.run[:0]
 	if n := len(run); n >= aRange {
-		end := after(feedKey(tableEntry, d.f))
+		end := after(key(tableEntry, d.f.part()))
 		if last := run[n-1]; last < math.MaxUint64 {
 			end = entryKey(d.f, last+1)
 		}

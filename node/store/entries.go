@@ -187,7 +187,7 @@ func (tx *Tx) entries(f feedNumber, from, to uint64, each func(feed.Entry) error
 }
 
 func readEntries(r pebble.Reader, f feedNumber, from, to uint64, each func(feed.Entry) error) error {
-	prefix := feedKey(tableEntry, f)
+	prefix := key(tableEntry, f.part())
 	return scanIn(r, prefix, entryKey(f, from), func(k, v []byte) error {
 		n := binary.BigEndian.Uint64(k[len(prefix):])
 		if n > to {

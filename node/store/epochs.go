@@ -64,5 +64,5 @@ func (tx *Tx) PutEpochs(e Epochs) error {
 
 // DropFormer forgets the tokens that are not the newest of their identifier.
 func (tx *Tx) DropFormer() error {
-	return tx.deleteRange([]byte{tableFormer}, after([]byte{tableFormer}))
+	return tx.deleteAll([]byte{tableFormer})
 }

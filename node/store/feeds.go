@@ -32,7 +32,7 @@ func (tx *Tx) storedFeed(id feed.ID) (storedFeed, feedNumber, error) {
 	if !ok {
 		return storedFeed{}, f, ErrNotFound
 	}
-	s, err := getJSON[storedFeed](tx, feedKey(tableFeed, f))
+	s, err := getJSON[storedFeed](tx, key(tableFeed, f.part()))
 	return s, f, err
 }
 
@@ -102,7 +102,7 @@ func (tx *Tx) Position(id feed.ID) (feed.Position, error) {
 
 // headKeys is the prefix of the heads of a generation.
 func headKeys(f feedNumber, generation uint32) []byte {
-	return feedKey(tableHead, f, number32(generation))
+	return key(tableHead, f.part(), number32(generation))
 }
 
 // Head returns the last signed head held of the generation that is complete
@@ -159,18 +159,14 @@ func (tx *Tx) PutHead(h feed.Head) error {
 	if err != nil {
 		return err
 	}
-	known, err := tx.has(feedKey(tableFeed, f))
+	known, err := tx.has(key(tableFeed, f.part()))
 	if err != nil {
 		return err
 	}
 	if !known {
-		if err := setJSON(tx, feedKey(tableFeed, f), storedFeed{Generation: h.Generation}); err != nil {
+		if err := setJSON(tx, key(tableFeed, f.part()), storedFeed{Generation: h.Generation}); err != nil {
 			return fmt.Errorf("feed of %s: %w", h.Author, err)
 		}
 	}
-	tx.grown = true
 	return tx.set(append(headKeys(f, h.Generation), number(h.Number)...), h.Encode())
 }
-
-// Grown reports whether a feed has grown in this transaction.
-func (tx *Tx) Grown() bool { return tx.grown }

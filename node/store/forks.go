@@ -52,8 +52,7 @@ func (tx *Tx) Forked(author directory.AgencyID) (bool, error) {
 
 // DropForks forgets the forks of an author.
 func (tx *Tx) DropForks(author directory.AgencyID) error {
-	prefix := key(tableFork, name(author))
-	return tx.deleteRange(prefix, after(prefix))
+	return tx.deleteAll(key(tableFork, name(author)))
 }
 
 // Forks returns every fork that is known, by author, generation and number.

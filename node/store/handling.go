@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -82,8 +81,7 @@ func (tx *Tx) Forget(id casefile.IdentifierID) error {
 	if err != nil {
 		return err
 	}
-	standing := key(tableStanding, n)
-	errs := []error{tx.delete(key(tableNumberOf, b)), tx.deleteRange(standing, after(standing))}
+	errs := []error{tx.delete(key(tableNumberOf, b)), tx.deleteAll(key(tableStanding, n))}
 	for _, table := range []byte{tableIdentifier, tableToken, tableFormer, tableWaiting} {
 		errs = append(errs, tx.delete(key(table, n)))
 	}
@@ -93,14 +91,11 @@ func (tx *Tx) Forget(id casefile.IdentifierID) error {
 // AddChange appends to the changes of a case.
 func (tx *Tx) AddChange(c casefile.Change) error {
 	prefix := key(tableChange, number(uint64(c.Case)))
-	n := uint64(1)
-	switch k, _, err := tx.last(prefix); {
-	case err == nil:
-		n = binary.BigEndian.Uint64(k[len(prefix):]) + 1
-	case !errors.Is(err, ErrNotFound):
+	n, err := tx.nextUnder(prefix)
+	if err != nil {
 		return err
 	}
-	return setJSON(tx, key(tableChange, number(uint64(c.Case)), number(n)), c)
+	return setJSON(tx, append(prefix, number(n)...), c)
 }
 
 // Changes returns up to limit changes of a case, the newest first.

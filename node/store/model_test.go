@@ -216,7 +216,11 @@ func (m *machine) check(rt *rapid.T) {
 		var errs []error
 		for _, s := range []Sought{{Author: denver, Epoch: 1}, {Author: denver, Epoch: 2}, {Author: boulder, Epoch: 1}, {Author: boulder, Epoch: 2}} {
 			ids, err := tx.ExpectedAmong(s.Author, s.Epoch, tags)
-			tagged, err2 := tx.TaggedAmong(s.Author, s.Epoch, tags)
+			sought := make([]Sought, len(tags))
+			for i := range tags {
+				sought[i] = Sought{Author: s.Author, Epoch: s.Epoch, Tag: tags[i]}
+			}
+			tagged, err2 := tx.TaggedOf(sought)
 			if err := errors.Join(err, err2); err != nil {
 				return err
 			}

@@ -9,8 +9,8 @@ import (
 	"interlock/protocol/feed"
 )
 
-// ErrMove refuses a step to a later generation that does not follow on.
-var ErrMove = errors.New("not the next step to a later generation")
+// errMove refuses a step to a later generation that does not follow on.
+var errMove = errors.New("not the next step to a later generation")
 
 // Move takes a feed to a later generation up to one signed head: of the entries
 // after from and up to to, those that are not in b's runs go. The caller has
@@ -24,7 +24,7 @@ func (tx *Tx) Move(id feed.ID, b feed.Batch, from, to feed.Position) error {
 	first := from.Number == 0 && from.Generation > s.Generation && (s.Moving == nil || from.Generation >= s.Moving.Generation)
 	next := s.Moving != nil && *s.Moving == from
 	if !first && !next || to.Generation != from.Generation || to.Number < from.Number || b.Head.Position != to {
-		return fmt.Errorf("%w: from %d of generation %d to %d of %d", ErrMove, from.Number, from.Generation, to.Number, to.Generation)
+		return fmt.Errorf("%w: from %d of generation %d to %d of %d", errMove, from.Number, from.Generation, to.Number, to.Generation)
 	}
 	d, err := tx.dropping(f, without(b.Kept, from.Number, to.Number))
 	if err != nil {
@@ -35,7 +35,7 @@ func (tx *Tx) Move(id feed.ID, b feed.Batch, from, to feed.Position) error {
 		return err
 	}
 	s.Moving, s.Revived = &to, s.Revived || revived
-	if err := setJSON(tx, feedKey(tableFeed, f), s); err != nil || len(b.Head.Signature) == 0 {
+	if err := setJSON(tx, key(tableFeed, f.part()), s); err != nil || len(b.Head.Signature) == 0 {
 		return err // the start of a generation needs no head
 	}
 	return tx.PutHead(b.Head)
@@ -49,7 +49,7 @@ func (tx *Tx) Moved(id feed.ID) error {
 		return err
 	}
 	if s.Moving == nil {
-		return fmt.Errorf("%w: no generation is being moved to", ErrMove)
+		return fmt.Errorf("%w: no generation is being moved to", errMove)
 	}
 	d, err := tx.dropping(f, without(nil, s.Moving.Number, math.MaxUint64))
 	if err != nil {
@@ -64,10 +64,9 @@ func (tx *Tx) Moved(id feed.ID) error {
 			return err
 		}
 	}
-	tx.grown = true
 	return errors.Join(
-		tx.deleteRange(feedKey(tableHead, f), headKeys(f, s.Moving.Generation)),
-		setJSON(tx, feedKey(tableFeed, f), storedFeed{Generation: s.Moving.Generation}))
+		tx.deleteRange(key(tableHead, f.part()), headKeys(f, s.Moving.Generation)),
+		setJSON(tx, key(tableFeed, f.part()), storedFeed{Generation: s.Moving.Generation}))
 }
 
 // DropFeed removes all that is held of a feed.
@@ -83,15 +82,13 @@ func (tx *Tx) DropFeed(id feed.ID) error {
 	if slices.ContainsFunc(held, func(other Feed) bool { return other.ID != id }) {
 		err = tx.unreferFeed(f)
 	} else {
-		author := key(tableTagged, number32(f.author))
-		err = tx.deleteRange(author, after(author))
+		err = tx.deleteAll(key(tableTagged, number32(f.author)))
 	}
 	if err != nil {
 		return err
 	}
 	for _, table := range []byte{tableEntry, tableHead, tableFeed} {
-		prefix := feedKey(table, f)
-		if err := tx.deleteRange(prefix, after(prefix)); err != nil {
+		if err := tx.deleteAll(key(table, f.part())); err != nil {
 			return err
 		}
 	}

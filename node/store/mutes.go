@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"time"
@@ -139,7 +138,7 @@ func (tx *Tx) PutMutedTags(tags []token.Tag) error {
 	if err != nil || same {
 		return err
 	}
-	if err := tx.deleteRange([]byte{tableMutedTag}, []byte{tableMutedTag + 1}); err != nil {
+	if err := tx.deleteAll([]byte{tableMutedTag}); err != nil {
 		return err
 	}
 	for _, t := range tags {
@@ -241,14 +240,11 @@ func (tx *Tx) mutedOf(grounds []alert.Ground) (n int, err error) {
 
 func (tx *Tx) muteEvent(of mark, e MuteEvent) error {
 	prefix := key(tableMuteEvent, of[:])
-	k, _, err := tx.last(prefix)
-	n := uint64(1)
-	if err == nil {
-		n = binary.BigEndian.Uint64(k[len(prefix):]) + 1
-	} else if !errors.Is(err, ErrNotFound) {
+	n, err := tx.nextUnder(prefix)
+	if err != nil {
 		return err
 	}
-	return setJSON(tx, key(tableMuteEvent, of[:], number(n)), e)
+	return setJSON(tx, append(prefix, number(n)...), e)
 }
 
 // MuteEvents returns what was decided about an identifier, the first first.
@@ -267,16 +263,7 @@ func (tx *Tx) MuteEvents(i identifier.Identifier) ([]MuteEvent, error) {
 // LookAgain returns up to limit identifiers whose mute was lifted and that met
 // somebody meanwhile.
 func (tx *Tx) LookAgain(limit int) ([]casefile.IdentifierID, error) {
-	prefix := []byte{tableAgain}
-	var ids []casefile.IdentifierID
-	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
-		if len(ids) == limit {
-			return errStop
-		}
-		ids = append(ids, casefile.IdentifierID(binary.BigEndian.Uint64(k[1:])))
-		return nil
-	})
-	return ids, err
+	return tx.listed(tableAgain, limit)
 }
 
 // Looked says that an identifier was looked for again.

@@ -80,18 +80,12 @@ const (
 	entryPrefixSize = entryKeySize - 2
 )
 
-// feedKey is the key under which a table has something of a feed.
-func feedKey(table byte, f feedNumber, parts ...[]byte) []byte {
-	k := append(make([]byte, 0, 48), table)
-	k = binary.BigEndian.AppendUint32(k, f.author)
-	k = binary.BigEndian.AppendUint16(k, f.audience)
-	for _, p := range parts {
-		k = append(k, p...)
-	}
-	return k
+// part is an ordered part of six bytes: all that a table has of a feed follows it.
+func (f feedNumber) part() []byte {
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint32(nil, f.author), f.audience)
 }
 
-func entryKey(f feedNumber, n uint64) []byte { return feedKey(tableEntry, f, number(n)) }
+func entryKey(f feedNumber, n uint64) []byte { return key(tableEntry, f.part(), number(n)) }
 
 // tagKeySize is the length of a key of tableTagged and tableExpected. Of the tag
 // it holds the first eight bytes: two of 100 million tags that agree in them

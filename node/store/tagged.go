@@ -18,8 +18,7 @@ const maxTagged = 64
 // Sought is a tag that is looked for among those of an author.
 type Sought = feed.Probe
 
-// Tagged returns the announcements of a tag by author that stand, up to 64 with
-// the lowest numbers.
+// Tagged is TaggedOf for one tag.
 func (tx *Tx) Tagged(author directory.AgencyID, e token.Epoch, t token.Tag) ([]Announced, error) {
 	list, err := tx.TaggedOf([]Sought{{Author: author, Epoch: e, Tag: t}})
 	if err != nil {
@@ -28,16 +27,8 @@ func (tx *Tx) Tagged(author directory.AgencyID, e token.Epoch, t token.Tag) ([]A
 	return list[0], nil
 }
 
-// TaggedAmong is Tagged for many tags of one author, in their order.
-func (tx *Tx) TaggedAmong(author directory.AgencyID, e token.Epoch, tags []token.Tag) ([][]Announced, error) {
-	list := make([]Sought, len(tags))
-	for i, t := range tags {
-		list[i] = Sought{Author: author, Epoch: e, Tag: t}
-	}
-	return tx.TaggedOf(list)
-}
-
-// TaggedOf is Tagged for tags of any authors, in their order.
+// TaggedOf returns, for each tag of any author, the announcements that stand, up to
+// 64 with the lowest numbers.
 func (tx *Tx) TaggedOf(list []Sought) ([][]Announced, error) {
 	keys := make([]tagKey, len(list))
 	for i, s := range list {

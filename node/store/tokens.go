@@ -136,7 +136,12 @@ func (tx *Tx) WaitNoMore(id casefile.IdentifierID) error {
 
 // Waiting returns up to limit identifiers whose token is still to be had.
 func (tx *Tx) Waiting(limit int) ([]casefile.IdentifierID, error) {
-	prefix := []byte{tableWaiting}
+	return tx.listed(tableWaiting, limit)
+}
+
+// listed returns the first limit identifiers of a table that lists them.
+func (tx *Tx) listed(table byte, limit int) ([]casefile.IdentifierID, error) {
+	prefix := []byte{table}
 	var ids []casefile.IdentifierID
 	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
 		if len(ids) == limit {

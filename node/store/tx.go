@@ -19,7 +19,6 @@ type Tx struct {
 	snap    pebble.Reader // of View
 	w       *pebble.Batch // of Update: what it wrote, and can read again
 	raised  []alert.ID
-	grown   bool     // a head was put
 	members []Member // as read once in this transaction
 	epochs  *Epochs  // likewise
 	muting  *bool    // whether anything is muted, likewise
@@ -129,6 +128,9 @@ func (tx *Tx) deleteRange(from, to []byte) error {
 	}
 	return nil
 }
+
+// deleteAll deletes every key under prefix.
+func (tx *Tx) deleteAll(prefix []byte) error { return tx.deleteRange(prefix, after(prefix)) }
 
 // refer writes one reference to a row of tableTagged or tableExpected.
 func (tx *Tx) refer(k tagKey, r ref) error {
@@ -260,6 +262,18 @@ func (tx *Tx) next(sequence string) (uint64, error) {
 		return 0, err
 	}
 	return n + 1, tx.set(key(tableSequence, []byte(sequence)), number(n+1))
+}
+
+// nextUnder is the number after the last one under prefix, from 1.
+func (tx *Tx) nextUnder(prefix []byte) (uint64, error) {
+	k, _, err := tx.last(prefix)
+	if errors.Is(err, ErrNotFound) {
+		return 1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(k[len(prefix):]) + 1, nil
 }
 
 // sequence is the last number given, 0 for none.
