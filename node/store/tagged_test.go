@@ -156,3 +156,27 @@ func TestTagsOfFormerEpochsAreForgotten(t *testing.T) {
 	}
 	equal(t, "expected", got, []bool{false, false, true, true, true, true})
 }
+
+// TestWhatWasWrittenAfterAReadIsWrittenLast: the two batches of a transaction come
+// together in the order of their writes, whatever tables each of them has.
+func TestWhatWasWrittenAfterAReadIsWrittenLast(t *testing.T) {
+	s := open(t, options("/store", vfs.NewMem()))
+	for _, read := range []bool{false, true} {
+		update(t, s, func(tx *Tx) error {
+			errs := []error{tx.Expect(boulder, 1, nth(1), 1), tx.PutMeta("m", []byte("first"))}
+			if read {
+				_, err := tx.ExpectedAmong(boulder, 1, []token.Tag{nth(1)})
+				errs = append(errs, err)
+			}
+			errs = append(errs, tx.refer(keyOfTag(tableExpected, 1, 1, nth(1)), ref{number: 1, gone: true}),
+				tx.Expect(boulder, 1, nth(1), 2), tx.PutMeta("m", []byte("last")))
+			return errors.Join(errs...)
+		})
+		equal(t, fmt.Sprintf("expected, read %t", read), expected(t, s, boulder, 1, nth(1)), [][]casefile.IdentifierID{{2}})
+		view(t, s, func(tx *Tx) error {
+			v, err := tx.Meta("m")
+			equal(t, fmt.Sprintf("the other table, read %t", read), string(v), "last")
+			return err
+		})
+	}
+}

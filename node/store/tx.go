@@ -41,19 +41,27 @@ func (tx *Tx) reader(table byte) (pebble.Reader, error) {
 		return tx.snap, nil
 	}
 	if tx.inBulk[table] {
-		if err := tx.w.Apply(tx.bulk, nil); err != nil {
+		if err := tx.moveBulk(); err != nil {
 			return nil, fmt.Errorf("read table %q: %w", table, err)
 		}
-		for t, in := range tx.inBulk {
-			tx.inWrites[t] = tx.inWrites[t] || in
-		}
-		tx.bulk.Reset()
-		tx.inBulk = [256]bool{}
 	}
 	if tx.inWrites[table] {
 		return tx.w, nil
 	}
 	return tx.s.db, nil
+}
+
+// moveBulk moves bulk to w, behind what w has of the same tables.
+func (tx *Tx) moveBulk() error {
+	if err := tx.w.Apply(tx.bulk, nil); err != nil {
+		return err
+	}
+	for t, in := range tx.inBulk {
+		tx.inWrites[t] = tx.inWrites[t] || in
+	}
+	tx.bulk.Reset()
+	tx.inBulk = [256]bool{}
+	return nil
 }
 
 // batch is where a table is written.
@@ -67,16 +75,18 @@ func (tx *Tx) batch(table byte) *pebble.Batch {
 	return tx.w
 }
 
-// written is all that the transaction wrote, in order for every table.
+// written is all that the transaction wrote, in order for every table: one of its
+// batches, to which the other was added.
 func (tx *Tx) written() (*pebble.Batch, error) {
-	switch {
-	case tx.bulk.Empty():
+	if tx.bulk.Empty() {
 		return tx.w, nil
-	case tx.w.Empty():
-		return tx.bulk, nil
 	}
-	all := tx.s.db.NewBatchWithSize(tx.w.Len() + tx.bulk.Len())
-	return all, errors.Join(all.Apply(tx.w, nil), all.Apply(tx.bulk, nil))
+	for t, in := range tx.inBulk {
+		if in && tx.inWrites[t] {
+			return tx.w, tx.moveBulk()
+		}
+	}
+	return tx.bulk, tx.bulk.Apply(tx.w, nil)
 }
 
 func (tx *Tx) get(k []byte) ([]byte, error) {
