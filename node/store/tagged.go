@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"interlock/crypto/token"
@@ -11,6 +12,9 @@ import (
 
 // Announced is an announcement that stands, in the author's feed for an audience.
 type Announced = feed.Announcement
+
+// errNoEntry is what is wrong where a row refers to an entry that is not held.
+var errNoEntry = errors.New("its tag is held and it is not")
 
 // maxTagged is the most announcements of one tag that are returned.
 const maxTagged = 64
@@ -59,6 +63,9 @@ func (tx *Tx) announced(s Sought, refs []ref) ([]Announced, error) {
 	for _, r := range refs {
 		f := feedNumber{author, r.audience}
 		e, err := tx.entry(f, r.number)
+		if errors.Is(err, ErrNotFound) {
+			err = errNoEntry // a fault of the store, and not that nothing was found
+		}
 		if err != nil {
 			return nil, fmt.Errorf("announcement %d of %s: %w", r.number, s.Author, err)
 		}

@@ -180,3 +180,16 @@ func TestWhatWasWrittenAfterAReadIsWrittenLast(t *testing.T) {
 		})
 	}
 }
+
+func TestAReferenceWithoutItsEntryIsAFault(t *testing.T) {
+	s := open(t, options("/store", vfs.NewMem()))
+	takes(t, s, everyone, 1, announce(1, 1))
+	update(t, s, func(tx *Tx) error { return tx.delete(entryKey(feedNumber{author: 1}, 1)) })
+	err := s.View(func(tx *Tx) error {
+		_, err := tx.TaggedOf([]Sought{{Author: denver, Epoch: 1, Tag: token.Tag{1}}})
+		return err
+	})
+	if !errors.Is(err, errNoEntry) || errors.Is(err, ErrNotFound) {
+		t.Errorf("TaggedOf = %v, want %v", err, errNoEntry)
+	}
+}
