@@ -73,6 +73,21 @@ func (tx *Tx) blankChanges(c casefile.CaseID, id casefile.IdentifierID) error {
 	return err
 }
 
+// Forget removes an identifier that no case holds: its text, tokens and number,
+// which is not given again, and where it was announced.
+func (tx *Tx) Forget(id casefile.IdentifierID) error {
+	n := number(uint64(id))
+	b, err := tx.get(key(tableIdentifier, n))
+	if err != nil {
+		return err
+	}
+	errs := []error{tx.delete(key(tableNumberOf, b)), tx.deleteAll(key(tableStanding, n))}
+	for _, table := range []byte{tableIdentifier, tableToken, tableFormer, tableWaiting} {
+		errs = append(errs, tx.delete(key(table, n)))
+	}
+	return errors.Join(errs...)
+}
+
 // AddChange appends to the changes of a case.
 func (tx *Tx) AddChange(c casefile.Change) error {
 	prefix := key(tableChange, number(uint64(c.Case)))

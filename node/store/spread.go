@@ -48,10 +48,8 @@ func (tx *Tx) full(c casefile.CaseID, i identifier.Identifier) (bool, error) {
 func (tx *Tx) spread(p alert.Pair, g alert.Ground) error {
 	id := alert.SummaryID(p.Case, g.Identifier)
 	row := key(tableSpread, id[:], name(p.Agency), p.Theirs[:])
-	if have, err := tx.has(row); err != nil {
+	if have, err := tx.has(row); err != nil || have {
 		return err
-	} else if have {
-		return tx.strictest(id, p.Case, g)
 	}
 	a, err := tx.storedAlert(id, alert.Pair{Case: p.Case}, g.At)
 	if err != nil {
@@ -70,7 +68,7 @@ func (tx *Tx) spread(p alert.Pair, g alert.Ground) error {
 	if n := a.Spread.Cases; n&(n-1) == 0 {
 		tx.tell(id)
 	}
-	if err := tx.strictest(id, p.Case, g); err != nil {
+	if err := tx.strictest(id, g); err != nil {
 		return err
 	}
 	return setJSON(tx, key(tableAlert, id[:]), a)
@@ -96,7 +94,7 @@ func (tx *Tx) spreadRaised(id alert.ID, c casefile.CaseID, a *storedAlert, i ide
 			return err
 		}
 		met := alert.Met{Agency: was.Pair.Agency, Theirs: was.Pair.Theirs, Handling: g.Handling, At: g.At}
-		if err := tx.strictest(id, c, alert.Ground{Identifier: i, Handling: g.Handling, At: g.At}); err != nil {
+		if err := tx.strictest(id, alert.Ground{Identifier: i, Handling: g.Handling, At: g.At}); err != nil {
 			return err
 		}
 		return tx.addMet(id, a, met)
@@ -116,10 +114,9 @@ func (tx *Tx) addMet(id alert.ID, a *storedAlert, m alert.Met) error {
 	return setJSON(tx, append(agency, m.Theirs[:]...), storedGround{m.Handling, m.At})
 }
 
-// strictest keeps the identifier as the one ground of the summary of a case, under
-// the strictest handling that any agency gave it. Where the identifier had been
-// forgotten it is known again.
-func (tx *Tx) strictest(id alert.ID, c casefile.CaseID, g alert.Ground) error {
+// strictest keeps the identifier as the one ground of a summary, under the
+// strictest handling that any agency gave it.
+func (tx *Tx) strictest(id alert.ID, g alert.Ground) error {
 	b, err := g.Identifier.MarshalBinary()
 	if err != nil {
 		return err
@@ -132,9 +129,7 @@ func (tx *Tx) strictest(id alert.ID, c casefile.CaseID, g alert.Ground) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	of := markOf(g.Identifier)
-	return errors.Join(setJSON(tx, k, storedGround{g.Handling, g.At}),
-		tx.set(key(tableSummaryOf, of[:], number(uint64(c))), nil))
+	return setJSON(tx, k, storedGround{g.Handling, g.At})
 }
 
 // Met returns the first limit cases of a summary, by agency.

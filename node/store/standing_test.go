@@ -1,18 +1,14 @@
 package store
 
 import (
-	"bytes"
-	"encoding/base64"
 	"errors"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"interlock/crypto/oprf"
-	"interlock/node/alert"
 	"interlock/node/casefile"
 	"interlock/protocol/directory"
-	"interlock/protocol/identifier"
 )
 
 func TestAnIdentifierStandsOnceForEachAudienceAndEpoch(t *testing.T) {
@@ -101,71 +97,6 @@ func TestACaseHandlesAnIdentifierAsItWasLastTold(t *testing.T) {
 	equal(t, "sharing", got, []casefile.Sharing{group1, watch, {}, {}})
 }
 
-// nowhere fails where any key or value has the bytes of an identifier, in the clear,
-// as the store encodes it, or as what stands for it in keys.
-func nowhere(t testing.TB, s *Store, i identifier.Identifier) {
-	t.Helper()
-	form, err := i.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	of := markOf(i)
-	view(t, s, func(tx *Tx) error {
-		var errs []error
-		for table := range 256 {
-			errs = append(errs, tx.scan([]byte{byte(table)}, []byte{byte(table)}, func(k, v []byte) error {
-				for _, b := range [][]byte{[]byte(i.Value()), form, []byte(base64.StdEncoding.EncodeToString(form)), of[:]} {
-					if bytes.Contains(k, b) || bytes.Contains(v, b) {
-						t.Errorf("%q is left in table %q", b, k[0])
-					}
-				}
-				return nil
-			}))
-		}
-		return errors.Join(errs...)
-	})
-}
-
-// countsOf are the counts of the alerts of a case.
-func countsOf(t testing.TB, s *Store, c casefile.CaseID) map[alert.ID][3]int {
-	t.Helper()
-	counts := map[alert.ID][3]int{}
-	view(t, s, func(tx *Tx) error {
-		return tx.CaseAlerts(c, func(a alert.Alert) error {
-			met, err := tx.Met(a.ID, 1000)
-			counts[a.ID] = [3]int{a.Total, a.Spread.Cases, len(met)}
-			return err
-		})
-	})
-	return counts
-}
-
-func TestAForgottenIdentifierThatComesBackIsTheGroundOfItsSummaryAgain(t *testing.T) {
-	s, i := open(t, options("/store", vfs.NewMem())), email(t, "everybody@example.org")
-	var met []alert.Pair
-	for n := range alert.PairsPerCase + 3 {
-		met = append(met, pairOf(1, n))
-	}
-	raise(t, s, i, met...)
-	before := countsOf(t, s, 1)
-	for range 2 {
-		update(t, s, func(tx *Tx) error {
-			id, err := tx.IdentifierID(i)
-			return errors.Join(err, tx.Forget(id))
-		})
-		nowhere(t, s, i)
-		raise(t, s, i, met...)
-		view(t, s, func(tx *Tx) error {
-			list, err := tx.Grounds(alert.SummaryID(1, i), 10)
-			if len(list) != 1 || list[0].Identifier != i {
-				t.Errorf("the summary stands on %d grounds, want the identifier", len(list))
-			}
-			return err
-		})
-		equal(t, "alerts with their counts", countsOf(t, s, 1), before)
-	}
-}
-
 func TestAPurgedIdentifierIsNowhereLeft(t *testing.T) {
 	s := open(t, options("/store", vfs.NewMem()))
 	purged, stays := email(t, "j.doe@example.org"), email(t, "other@example.org")
@@ -206,20 +137,7 @@ func TestAPurgedIdentifierIsNowhereLeft(t *testing.T) {
 		equal(t, "left in the case, cases left", []any{held, cases, sharing}, []any{1, []casefile.CaseID{2}, casefile.Sharing{}})
 		return errors.Join(err, err2, err3, tx.AddChange(casefile.Change{Case: 1, From: change.To, Purged: true, At: noon}))
 	})
-	var met []alert.Pair
-	for n := range alert.PairsPerCase + 3 {
-		met = append(met, pairOf(1, n))
-	}
-	raise(t, s, purged, met...)
-	raise(t, s, stays, met[0])
-	decided := Mute{By: "m.okafor", At: noon, Reason: "Shared."}
-	update(t, s, func(tx *Tx) error {
-		return errors.Join(tx.Mute(purged, decided), tx.Mute(stays, decided), tx.set(key(tableAgain, number(uint64(id))), nil))
-	})
-	before := countsOf(t, s, 1)
 	update(t, s, func(tx *Tx) error { return errors.Join(tx.Unhold(2, id), tx.Forget(id)) })
-	nowhere(t, s, purged)
-	equal(t, "alerts with their counts", countsOf(t, s, 1), before)
 	blank := change
 	blank.Identifier = nil
 	view(t, s, func(tx *Tx) error {
@@ -230,7 +148,7 @@ func TestAPurgedIdentifierIsNowhereLeft(t *testing.T) {
 		for table := range 256 {
 			err := tx.scan([]byte{byte(table)}, []byte{byte(table)}, func(k, _ []byte) error {
 				switch k[0] {
-				case tableIdentifier, tableToken, tableFormer, tableWaiting, tableStanding, tableAgain:
+				case tableIdentifier, tableToken, tableFormer, tableWaiting, tableStanding:
 					if [8]byte(k[1:9]) == [8]byte(number(uint64(id))) {
 						t.Errorf("table %q still has identifier %d", k[0], id)
 					}

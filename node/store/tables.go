@@ -46,7 +46,6 @@ const (
 	tableRecent     = 'r' // time, alert → nothing
 	tableFork       = 'V' // agency, generation, number, audience → JSON
 	tableGroundOf   = 'z' // mark of an identifier, case, alert → nothing
-	tableSummaryOf  = 'b' // mark of an identifier, case of a summary → nothing
 	tableSpread     = 'Z' // summary, agency, case pointer → JSON
 	tableMute       = 'x' // mark of an identifier → JSON
 	tableMuteEvent  = 'X' // mark of an identifier, number → JSON
