@@ -117,7 +117,7 @@ func (n *Node) open() (err error) {
 	}
 	n.roster = membership.NewRoster(network)
 	n.store, err = store.Open(store.Options{
-		Dir: n.o.Config.path("store"), Key: n.keys.Disk, Cache: int64(n.o.Config.Cache) << 20, Log: n.o.Log, Disk: n.o.Disk,
+		Dir: n.o.Config.path("store"), Key: n.keys.Disk, Agency: n.agency.ID, Cache: int64(n.o.Config.Cache) << 20, Log: n.o.Log, Disk: n.o.Disk,
 	})
 	if err != nil {
 		return err

@@ -148,7 +148,7 @@ func (f *Flow) Sweep() (more bool, err error) {
 				more = true
 				return tx.PutEpochs(e)
 			}
-			if err := tx.DropExpected(m.Agency, e.Match[0]); err != nil {
+			if err := errors.Join(tx.DropExpected(m.Agency, e.Match[0]), tx.DropTagged(m.Agency, e.Match[0])); err != nil {
 				return err
 			}
 			e.Swept = m.Agency

@@ -15,11 +15,6 @@ type checkedAnswer struct {
 	points []curve.RistrettoPoint
 }
 
-// Check is CheckAll for one answer.
-func (r *Request) Check(quorum []Index, a Answer) error {
-	return r.CheckAll(quorum, []Answer{a})[0]
-}
-
 // CheckAll verifies answers of servers of the quorum, all together, so that a
 // server which lies can be replaced before Finalize; an answer that holds is not
 // verified again there. It returns an error for each answer, in their order: nil

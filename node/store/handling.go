@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"interlock/node/casefile"
+	"interlock/protocol/identifier"
 )
 
 // Sharing returns how a case handles an identifier: with everyone, where nothing
@@ -74,15 +75,25 @@ func (tx *Tx) blankChanges(c casefile.CaseID, id casefile.IdentifierID) error {
 }
 
 // Forget removes an identifier that no case holds: its text, tokens and number,
-// which is not given again, and where it was announced.
+// which is not given again, where it was announced, and whether and why it was muted.
+// Alerts keep what officers were told, and how it is to be handled.
 func (tx *Tx) Forget(id casefile.IdentifierID) error {
 	n := number(uint64(id))
 	b, err := tx.get(key(tableIdentifier, n))
 	if err != nil {
 		return err
 	}
-	errs := []error{tx.delete(key(tableNumberOf, b)), tx.deleteAll(key(tableStanding, n))}
-	for _, table := range []byte{tableIdentifier, tableToken, tableFormer, tableWaiting} {
+	i, err := identifier.Decode(b)
+	if err != nil {
+		return err
+	}
+	tx.muting = nil
+	of := markOf(i)
+	errs := []error{
+		tx.delete(key(tableNumberOf, b)), tx.deleteAll(key(tableStanding, n)),
+		tx.delete(key(tableMute, of[:])), tx.deleteAll(key(tableMuteEvent, of[:])),
+	}
+	for _, table := range []byte{tableIdentifier, tableToken, tableFormer, tableWaiting, tableAgain} {
 		errs = append(errs, tx.delete(key(table, n)))
 	}
 	return errors.Join(errs...)

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 	"interlock/crypto/oprf"
 	"interlock/node/casefile"
 	"interlock/protocol/directory"
+	"interlock/protocol/identifier"
 )
 
 func TestAnIdentifierStandsOnceForEachAudienceAndEpoch(t *testing.T) {
@@ -97,6 +100,33 @@ func TestACaseHandlesAnIdentifierAsItWasLastTold(t *testing.T) {
 	equal(t, "sharing", got, []casefile.Sharing{group1, watch, {}, {}})
 }
 
+// nowhere fails where any key or value has the bytes of an identifier: in the clear,
+// as the store encodes it, or as what stands for it in keys.
+func nowhere(t testing.TB, s *Store, i identifier.Identifier) {
+	t.Helper()
+	form, err := i.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := markOf(i)
+	view(t, s, func(tx *Tx) error {
+		var errs []error
+		for table := range 256 {
+			errs = append(errs, tx.scan([]byte{byte(table)}, []byte{byte(table)}, func(k, v []byte) error {
+				for _, b := range [][]byte{[]byte(i.Value()), form, []byte(base64.StdEncoding.EncodeToString(form)), of[:]} {
+					if bytes.Contains(k, b) || bytes.Contains(v, b) {
+						t.Errorf("%q is left in table %q", b, k[0])
+					}
+				}
+				return nil
+			}))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// TestAPurgedIdentifierIsNowhereLeft, where no alert was raised on it: those keep
+// what officers were told.
 func TestAPurgedIdentifierIsNowhereLeft(t *testing.T) {
 	s := open(t, options("/store", vfs.NewMem()))
 	purged, stays := email(t, "j.doe@example.org"), email(t, "other@example.org")
@@ -137,7 +167,10 @@ func TestAPurgedIdentifierIsNowhereLeft(t *testing.T) {
 		equal(t, "left in the case, cases left", []any{held, cases, sharing}, []any{1, []casefile.CaseID{2}, casefile.Sharing{}})
 		return errors.Join(err, err2, err3, tx.AddChange(casefile.Change{Case: 1, From: change.To, Purged: true, At: noon}))
 	})
+	muted := Mute{By: "m.okafor", At: noon, Reason: "Shared."}
+	update(t, s, func(tx *Tx) error { return errors.Join(tx.Mute(purged, muted), tx.Mute(stays, muted)) })
 	update(t, s, func(tx *Tx) error { return errors.Join(tx.Unhold(2, id), tx.Forget(id)) })
+	nowhere(t, s, purged)
 	blank := change
 	blank.Identifier = nil
 	view(t, s, func(tx *Tx) error {

@@ -236,7 +236,7 @@ func TestNewSharesOfOneKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wrong *oprf.WrongShareError
-	if err := r.Check([]oprf.Index{1, 2, 3}, forged); !errors.As(err, &wrong) {
+	if err := r.CheckAll([]oprf.Index{1, 2, 3}, []oprf.Answer{forged})[0]; !errors.As(err, &wrong) {
 		t.Fatalf("the old share's answer: got %v, want it to be known as wrong", err)
 	}
 }
