@@ -37,11 +37,10 @@ func announced(tx *store.Tx, c casefile.CaseID) (map[directory.Audience]uint64, 
 
 // covered is how far one member has come with one of our feeds.
 type covered struct {
-	audience directory.Audience
-	needs    uint64 // the case's highest announcement there
-	receipt  feed.Receipt
-	signed   bool
-	number   uint64
+	needs   uint64 // the case's highest announcement there
+	receipt feed.Receipt
+	signed  bool
+	number  uint64
 }
 
 // coverage is how far the members have compared what a case announces, as it was at

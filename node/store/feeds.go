@@ -65,24 +65,6 @@ func (tx *Tx) Feeds(author directory.AgencyID) ([]Feed, error) {
 	return list, err
 }
 
-// Authors returns the agencies of which a feed is held, by id.
-func (tx *Tx) Authors() ([]directory.AgencyID, error) {
-	held := map[uint32]bool{}
-	prefix := []byte{tableFeed}
-	err := tx.scan(prefix, prefix, func(k, _ []byte) error {
-		held[binary.BigEndian.Uint32(k[1:])] = true
-		return nil
-	})
-	var list []directory.AgencyID
-	for author, n := range tx.numbers().authors {
-		if held[n] {
-			list = append(list, author)
-		}
-	}
-	slices.Sort(list)
-	return list, err
-}
-
 // Position is how far this node has a feed, its own included, in the generation
 // that is complete here.
 func (tx *Tx) Position(id feed.ID) (feed.Position, error) {

@@ -167,8 +167,8 @@ func TestFeedsOfOneAuthorForTwoAudiencesAreApart(t *testing.T) {
 	equal(t, "standing", announcements(t, s, denver, 5), []string{"1 group:range"})
 	equal(t, "standing of another author", announcements(t, s, boulder, 5), []string{"1 group:range"})
 	view(t, s, func(tx *Tx) error {
-		authors, err := tx.Authors()
-		equal(t, "authors", authors, []directory.AgencyID{boulder, denver})
+		theirs, err := tx.Feeds(boulder)
+		equal(t, "feeds of another author", theirs, []Feed{{ID: other, Generation: 1}})
 		feeds, err2 := tx.Feeds(denver)
 		equal(t, "feeds", feeds, []Feed{{ID: everyone, Generation: 1}, {ID: range1, Generation: 1}})
 		p, err3 := tx.Position(range1)

@@ -179,8 +179,8 @@ func TestADroppedFeedLeavesNothing(t *testing.T) {
 	update(t, s, func(tx *Tx) error { return tx.DropFeed(everyone) })
 	equal(t, "rows", rows(t, s), map[string]string{})
 	view(t, s, func(tx *Tx) error {
-		authors, err := tx.Authors()
-		equal(t, "authors", len(authors), 0)
+		feeds, err := tx.Feeds(denver)
+		equal(t, "feeds", len(feeds), 0)
 		heads, err2 := tx.Heads(everyone, 1, 0, 10)
 		equal(t, "heads", heads, []feed.Head(nil))
 		return errors.Join(err, err2)
